@@ -1,0 +1,87 @@
+import { z } from 'zod';
+import { taskErrorSchema } from './errors.ts';
+import { pipelineSchema } from './pipeline.ts';
+import { replySchema } from './reply.ts';
+
+/** A finite number by name; what could not be measured is null. */
+export const metricsSchema = z.record(z.string(), z.json());
+
+const taskProgressSchema = z.object({
+  type: z.literal('task_progress'),
+  phase: z.string(),
+  step: z.number(),
+  total: z.number().nullable(),
+  /** Seconds left, null until it can be told. */
+  eta_seconds: z.number().nullable(),
+  metrics: metricsSchema.default({}),
+});
+export type TaskProgress = z.infer<typeof taskProgressSchema>;
+
+const ofPipeline = z.object({ pipeline_id: z.string(), conversation_id: z.string().optional() });
+const ofTask = ofPipeline.extend({ task_id: z.string(), node_id: z.string() });
+const ofAttempt = ofTask.extend({
+  attempt_id: z.string(),
+  /** Bytes of the attempt's `events.jsonl` read so far: where a restarted server reads on. */
+  offset: z.number().int().nonnegative().optional(),
+});
+
+export const eventSchema = z.discriminatedUnion('type', [
+  ofPipeline.extend({
+    type: z.literal('pipeline_submitted'),
+    user_id: z.string(),
+    pipeline: pipelineSchema,
+    /** The task run of each node, by node id. */
+    task_ids: z.record(z.string(), z.string()),
+  }),
+  ofAttempt.extend({
+    type: z.literal('task_started'),
+    task_name: z.string(),
+    attempt: z.number().int().positive(),
+    runner: z.string(),
+    inputs: z.record(z.string(), z.unknown()),
+  }),
+  ofAttempt.extend(taskProgressSchema.shape),
+  ofAttempt.extend({
+    type: z.literal('task_message'),
+    level: z.enum(['info', 'warning']),
+    text: z.string(),
+  }),
+  ofAttempt.extend({
+    type: z.literal('task_succeeded'),
+    outputs: z.record(z.string(), z.unknown()),
+    seconds: z.number(),
+  }),
+  /** This attempt is lost and another one follows, not before `retry_at`. */
+  ofAttempt.extend({ type: z.literal('attempt_failed'), error: taskErrorSchema, retry_at: z.string() }),
+  ofTask.extend({ type: z.literal('task_failed'), error: taskErrorSchema, seconds: z.number() }),
+  /** Not run because a node it depends on did not succeed. */
+  ofTask.extend({ type: z.literal('task_skipped'), because: z.string() }),
+  ofTask.extend({ type: z.literal('task_cancelled') }),
+  ofPipeline.extend({ type: z.literal('pipeline_cancel_requested'), user_id: z.string() }),
+  /** Failed, skipped and cancelled nodes wait again; finished ones stay finished. */
+  ofPipeline.extend({ type: z.literal('pipeline_retried'), user_id: z.string() }),
+  ofPipeline.extend({
+    type: z.literal('pipeline_finished'),
+    state: z.enum(['succeeded', 'failed', 'cancelled']),
+    seconds: z.number(),
+  }),
+  z.object({
+    type: z.literal('message_received'),
+    conversation_id: z.string(),
+    user_id: z.string(),
+    text: z.string(),
+  }),
+  z.object({
+    type: z.literal('reply_sent'),
+    conversation_id: z.string(),
+    user_id: z.string(),
+    reply: replySchema,
+  }),
+]);
+
+/** One thing that happened. */
+export type TrainyardEvent = z.infer<typeof eventSchema>;
+export type EventOf<Type extends TrainyardEvent['type']> = Extract<TrainyardEvent, { type: Type }>;
+
+/** A row of the journal, and the frame that a WebSocket sends: an event with its place and time. */
+export type Frame = TrainyardEvent & { seq: number; time: string };

@@ -1,0 +1,29 @@
+import { z } from 'zod';
+
+const id = z.string().min(1).max(200);
+const values = z.record(z.string(), z.json());
+
+export const maxNodes = 10_000;
+
+/** The pipeline's JSON: the one definition of the dialect. */
+export const pipelineSchema = z.strictObject({
+  pipeline_id: id.optional(),
+  name: z.string().max(500).optional(),
+  /** Given to every node whose task takes an input of that name and that has no value of its own. */
+  global_inputs: values.optional(),
+  nodes: z
+    .array(
+      z.strictObject({
+        node_id: id,
+        task_name: z.string(),
+        inputs: values.optional(),
+        /** `"node.output": "input"` */
+        input_mappings: z.record(z.string(), z.string()).optional(),
+      }),
+    )
+    .min(1, 'a pipeline needs at least one node')
+    .max(maxNodes, `a pipeline has at most ${maxNodes.toLocaleString('en')} nodes`),
+  edges: z.array(z.strictObject({ from: z.string(), to: z.string() })).optional(),
+});
+export type Pipeline = z.infer<typeof pipelineSchema>;
+export type PipelineNode = Pipeline['nodes'][number];

@@ -1,0 +1,90 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parse } from 'yaml';
+import { z } from 'zod';
+import { UserError } from '../../src/core/errors.ts';
+import { suggestion } from '../../src/core/nearest-name.ts';
+import { defineTask, resourceId } from '../../src/core/task.ts';
+import { loraInputs, trainingInputs } from '../training-inputs.ts';
+
+/** A config holds the settings that training tasks take, by the same names and within the same bounds. */
+const configSchema = z.strictObject({ ...trainingInputs, ...loraInputs });
+const settingNames = Object.keys(configSchema.shape);
+
+/** Configs that come with Trainyard. An empty one leaves each task and model at its own recommendation. */
+const builtinConfigs: Record<string, z.input<typeof configSchema>> = { default: {} };
+
+export const loadConfig = defineTask({
+  name: 'load_config',
+  type: 'MICROSERVICE',
+  summary: 'Load training settings and return their id',
+  examples: ['load the config at configs/lora.yaml', 'use the default config'],
+  input: z.strictObject({
+    config_path: z
+      .string()
+      .min(1)
+      .max(2000)
+      .default('builtin:default')
+      .describe('Config: builtin:NAME, or a local YAML or JSON file'),
+    overrides: z.record(z.string(), z.json()).optional().describe('Settings that win over the file'),
+  }),
+  output: z.object({ config_id: resourceId('config'), config: z.record(z.string(), z.json()) }),
+  work: {
+    where: 'server',
+    run: async ({ config_path, overrides }, { artifactsDirectory }) => {
+      const config = checkConfig(config_path, { ...(await readConfig(config_path)), ...overrides });
+      await writeFile(join(artifactsDirectory, 'config.json'), `${JSON.stringify(config, sortedKeys(config), 2)}\n`);
+      return {
+        outputs: { config },
+        resources: { config_id: { kind: 'config', path: artifactsDirectory, metadata: config } },
+      };
+    },
+  },
+});
+
+async function readConfig(path: string): Promise<Record<string, unknown>> {
+  if (path.startsWith('builtin:')) return builtinConfig(path.slice('builtin:'.length));
+  const text = await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+    throw new UserError('config_unreadable', `The config ${path} cannot be read: ${cause.code ?? cause.message}.`, {
+      hint: 'Name a YAML or JSON file that this machine can read, or builtin:default.',
+      cause,
+    });
+  });
+  const parsed = parseConfig(path, text);
+  if (parsed === null) return {};
+  if (typeof parsed === 'object' && !Array.isArray(parsed)) return { ...parsed };
+  throw new UserError('config_malformed', `The config ${path} does not hold settings by name.`);
+}
+
+function parseConfig(path: string, text: string): unknown {
+  try {
+    return parse(text);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new UserError('config_malformed', `The config ${path} is not YAML or JSON: ${reason}`, { cause });
+  }
+}
+
+function builtinConfig(name: string): Record<string, unknown> {
+  const config = builtinConfigs[name];
+  if (config !== undefined) return config;
+  throw new UserError(
+    'config_unknown',
+    `There is no built-in config "${name}".${suggestion(name, Object.keys(builtinConfigs))}`,
+  );
+}
+
+function checkConfig(path: string, settings: Record<string, unknown>): z.output<typeof configSchema> {
+  const unknown = Object.keys(settings).find((name) => !settingNames.includes(name));
+  if (unknown !== undefined) {
+    throw new UserError('config_malformed', `${path} sets "${unknown}".${suggestion(unknown, settingNames)}`);
+  }
+  const parsed = configSchema.safeParse(settings);
+  if (parsed.success) return parsed.data;
+  const faults = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+  throw new UserError('config_malformed', `The config ${path} has wrong values: ${faults.join('; ')}`);
+}
+
+function sortedKeys(value: object): string[] {
+  return Object.keys(value).sort();
+}
