@@ -1,0 +1,1 @@
+"""What runs inside a Trainyard MacroTask: `python -m trainyard_runtime ATTEMPT_DIR`."""

@@ -1,0 +1,86 @@
+"""The front door: reads ATTEMPT_DIR/spec.json, runs its task, writes result.json last.
+
+Exit codes: 0 a result was written; 143 stopped by SIGTERM (a checkpoint may have been saved); 2 wrong call.
+"""
+
+import importlib
+import os
+import signal
+import sys
+import traceback
+from pathlib import Path
+
+from .attempt import Attempt
+from .errors import Interrupted, TaskError, user_error
+
+TASKS = ("load_dataset", "load_lora", "finetune", "train", "ptq", "qat", "evaluate")
+
+
+def main(arguments: list[str]) -> int:
+    if len(arguments) != 1 or not (Path(arguments[0]) / "spec.json").is_file():
+        print("usage: python -m trainyard_runtime ATTEMPT_DIR   (a folder that holds spec.json)", file=sys.stderr)
+        return 2
+    attempt = Attempt(Path(arguments[0]).resolve())
+    signal.signal(signal.SIGTERM, lambda *_: attempt.ask_to_stop())
+    threads = str(attempt.limits.get("cpu_threads") or os.cpu_count() or 1)
+    os.environ.setdefault("OMP_NUM_THREADS", threads)
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    try:
+        attempt.progress("start")
+        result = run(attempt)
+    except Interrupted:
+        attempt.message("Stopped on request.")
+        attempt.close()
+        return 143
+    except TaskError as error:
+        print(f"{error.code}: {error.message} {error.hint}", file=sys.stderr)
+        result = {"status": "failed", "error": error.as_json()}
+    except Exception as error:
+        traceback.print_exc()
+        result = {"status": "failed", "error": explain(error)}
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the work is done: nothing is worth interrupting now
+    attempt.write_result(result)
+    return 0
+
+
+def run(attempt: Attempt) -> dict:
+    """Runs the task and returns result.json's content; a task is a module with `run(attempt)`."""
+    if attempt.task_name not in TASKS:
+        raise user_error("unknown_task", f"There is no task {attempt.task_name}.", f"Known: {', '.join(TASKS)}.")
+    task = importlib.import_module(f".tasks.{attempt.task_name}", __package__)
+    outputs, resources = task.run(attempt)
+    return {"status": "succeeded", "outputs": outputs, "resources": resources}
+
+
+def explain(error: Exception) -> dict:
+    """An unexpected exception as an error object: out of memory is terminal, anything else a bug of ours."""
+    text = str(error).strip() or type(error).__name__
+    if isinstance(error, MemoryError) or "out of memory" in text.lower() or "not enough memory" in text.lower():
+        return {
+            "kind": "terminal",
+            "code": "out_of_memory",
+            "message": f"The task ran out of memory: {text.splitlines()[0][:300]}",
+            "hint": "Use a smaller batch_size or max_seq_length, a smaller model, or a machine with more memory.",
+        }
+    if isinstance(error, OSError) and error.errno == 28:
+        return {
+            "kind": "terminal",
+            "code": "disk_full",
+            "message": f"The disk is full: {text[:300]}",
+            "hint": "Free some space and run it again.",
+        }
+    return {
+        "kind": "bug",
+        "code": "unexpected_error",
+        "message": f"{type(error).__name__}: {text.splitlines()[0][:300]}",
+        "hint": "This is a fault in Trainyard; the log has the traceback. Please report it.",
+    }
+
+
+if __name__ == "__main__":
+    code = main(sys.argv[1:])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)  # leaves at once: native threads of the libraries may linger or abort on the way out
