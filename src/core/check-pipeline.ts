@@ -143,30 +143,50 @@ function readNode(
   const at = (code: string, field: string, message: string) =>
     faults.push({ code, node_id: node.node_id, field, message });
   const sources = readSources(node, task, tasks, at);
-  const values: Record<string, unknown> = {};
-  const literals = new Map(Object.entries(node.inputs ?? {}));
-  for (const name of literals.keys()) {
+  checkLiterals(node, task, sources, at);
+  const given = new Set([...Object.keys(node.inputs ?? {}), ...Object.keys(sources)]);
+  const values = readValues(node, task, pipeline, given, at);
+  checkComplete(task, given, at);
+  const dependsOn = [...new Set([...Object.values(sources).map((source) => source.node_id), ...edges])];
+  return { node_id: node.node_id, task, values, sources, dependsOn };
+}
+
+function checkLiterals(node: PipelineNode, task: Task, sources: Record<string, Source>, at: ReportAt): void {
+  const names = [...task.inputFields.keys()];
+  for (const name of Object.keys(node.inputs ?? {})) {
     if (!task.inputFields.has(name)) {
-      at(
-        'unknown_input',
-        name,
-        `${task.name} has no input "${name}".${suggestion(name, [...task.inputFields.keys()])}`,
-      );
-    } else if (name in sources) {
+      at('unknown_input', name, `${task.name} has no input "${name}".${suggestion(name, names)}`);
+    } else if (Object.hasOwn(sources, name)) {
       at('given_twice', name, 'is given both as a value and by a mapping; keep one of them');
     }
   }
-  const given = new Set([...literals.keys(), ...Object.keys(sources)]);
-  for (const field of task.inputFields.values()) {
-    const value = literals.get(field.name) ?? globalValue(field.name, task, given, pipeline);
-    if (value === undefined || field.name in sources) continue;
-    const parsed = field.schema.safeParse(value);
-    if (parsed.success) values[field.name] = parsed.data;
-    else at('wrong_value', field.name, wrongValue(value, parsed.error));
-    given.add(field.name);
+}
+
+/** Literals, then globals (which count as given from then on), then defaults. */
+function readValues(
+  node: PipelineNode,
+  task: Task,
+  pipeline: Pipeline,
+  given: Set<string>,
+  at: ReportAt,
+): Record<string, unknown> {
+  const values: Record<string, unknown> = {};
+  for (const { name, schema, default: fallback } of task.inputFields.values()) {
+    const value = node.inputs?.[name] ?? globalValue(name, task, given, pipeline);
+    if (value !== undefined) {
+      const parsed = schema.safeParse(value);
+      if (parsed.success) values[name] = parsed.data;
+      else at('wrong_value', name, wrongValue(value, parsed.error));
+      given.add(name);
+    } else if (fallback !== undefined && !given.has(name)) {
+      values[name] = fallback;
+    }
   }
+  return values;
+}
+
+function checkComplete(task: Task, given: ReadonlySet<string>, at: ReportAt): void {
   for (const field of task.inputFields.values()) {
-    if (field.default !== undefined && !given.has(field.name)) values[field.name] = field.default;
     if (field.required && !given.has(field.name)) at('missing_input', field.name, missing(field));
   }
   for (const [first, second] of task.exactlyOneOf) {
@@ -174,8 +194,6 @@ function readNode(
     if (count === 0) at('missing_input', first, `is missing: give ${first} or ${second}`);
     if (count === 2) at('given_twice', second, `${first} and ${second} exclude each other; keep one of them`);
   }
-  const dependsOn = [...new Set([...Object.values(sources).map((source) => source.node_id), ...edges])];
-  return { node_id: node.node_id, task, values, sources, dependsOn };
 }
 
 /** The global of that name, unless the node already has the input or the one that stands in for it. */

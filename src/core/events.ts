@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { taskErrorSchema } from './errors.ts';
 import { pipelineSchema } from './pipeline.ts';
 import { replySchema } from './reply.ts';
+import { resourceSchema } from './resource.ts';
 
 /** A finite number by name; what could not be measured is null. */
 export const metricsSchema = z.record(z.string(), z.json());
@@ -49,6 +50,8 @@ export const eventSchema = z.discriminatedUnion('type', [
   ofAttempt.extend({
     type: z.literal('task_succeeded'),
     outputs: z.record(z.string(), z.unknown()),
+    /** What came into being, by the output's name. */
+    resources: z.record(z.string(), resourceSchema),
     seconds: z.number(),
   }),
   /** This attempt is lost and another one follows, not before `retry_at`. */

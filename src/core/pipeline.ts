@@ -7,7 +7,7 @@ export const maxNodes = 10_000;
 
 /** The pipeline's JSON: the one definition of the dialect. */
 export const pipelineSchema = z.strictObject({
-  pipeline_id: id.optional(),
+  pipeline_id: id.regex(/^[\w.:-]+$/, 'a pipeline_id has letters, digits and _ . : - alone').optional(),
   name: z.string().max(500).optional(),
   /** Given to every node whose task takes an input of that name and that has no value of its own. */
   global_inputs: values.optional(),

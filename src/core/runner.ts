@@ -1,0 +1,59 @@
+import type { EventOf } from './events.ts';
+import type { Resource } from './resource.ts';
+import type { Task, TaskResult } from './task.ts';
+
+/** One try of a task run, with everything a runner needs to know of it. */
+export interface Attempt {
+  attemptId: string;
+  taskId: string;
+  task: Task;
+  inputs: Record<string, unknown>;
+  /** The resources that the inputs name, by id. */
+  resources: Record<string, Resource>;
+  /** Its own folder, absolute. Its path is in the command line of every process that works for it. */
+  folder: string;
+  /** Folder of the try before, whose checkpoint this one goes on from, if it left one. */
+  previousFolder?: string;
+  limits: AttemptLimits;
+}
+
+export interface AttemptLimits {
+  cpuThreads: number;
+  memoryMib: number;
+  /** Device ids that this attempt alone may use. */
+  gpus: readonly string[];
+  timeoutMs: number;
+  graceMs: number;
+}
+
+/** What an attempt tells while it runs. `offset`: bytes of `events.jsonl` read, when the line came from there. */
+export type AttemptReport = (Progress | Message) & { offset?: number };
+type Progress = Pick<EventOf<'task_progress'>, 'type' | 'phase' | 'step' | 'total' | 'eta_seconds' | 'metrics'>;
+type Message = Pick<EventOf<'task_message'>, 'type' | 'level' | 'text'>;
+
+export interface FollowOptions {
+  /** Bytes of `events.jsonl` that were read before, by this process or by one before it. */
+  fromOffset: number;
+  onReport: (report: AttemptReport) => void;
+  /** Aborting stops the task: SIGTERM, the grace period, SIGKILL. `follow` then throws the signal's reason. */
+  signal: AbortSignal;
+  /** Aborting ends the following and lets the task go on, where it can. `follow` then throws the reason. */
+  detach: AbortSignal;
+}
+
+/** An attempt that has been started, by this process or by one before it. */
+export interface RunningAttempt {
+  /** Waits for the end. Throws a UserError, RetryableError or TerminalError for what failed. */
+  follow(options: FollowOptions): Promise<TaskResult>;
+}
+
+/** How a task runs: in this process, as a process of its own, in a container. */
+export interface Runner {
+  name: string;
+  start(attempt: Attempt, options: Pick<FollowOptions, 'onReport' | 'signal'>): Promise<RunningAttempt>;
+  /**
+   * The attempt as a process before this one started it, or undefined where it is lost. When it is lost, it
+   * never comes to life later: a start that was under way stops by itself.
+   */
+  find(attempt: Attempt): Promise<RunningAttempt | undefined>;
+}

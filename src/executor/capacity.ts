@@ -1,0 +1,70 @@
+import type { AttemptLimits } from '../core/runner.ts';
+import type { Task } from '../core/task.ts';
+
+/** What this machine has for tasks. */
+export interface Machine {
+  cpus: number;
+  memoryMib: number;
+  /** Device ids, such as `['0', '1']`. */
+  gpus: readonly string[];
+}
+
+export interface Lease {
+  limits: Pick<AttemptLimits, 'cpuThreads' | 'memoryMib' | 'gpus'>;
+  release: () => void;
+}
+
+/** Lends the machine's cores, memory and GPUs to attempts. */
+export interface Capacity {
+  /** Undefined while there is no room; what is held by nobody else is always granted, so nothing starves. */
+  take(task: Task, inputs: Record<string, unknown>): Lease | undefined;
+}
+
+const maxLightTasks = 16;
+
+/**
+ * @param heavyTasks how many tasks that need isolation run at once; each gets an equal share of the cores.
+ */
+export function createCapacity(machine: Machine, heavyTasks: number): Capacity {
+  const cpuThreads = Math.max(1, Math.floor(machine.cpus / heavyTasks));
+  const freeGpus = new Set(machine.gpus);
+  let freeMemoryMib = machine.memoryMib;
+  let heavy = 0;
+  let light = 0;
+
+  function takeLight(memoryMib: number): Lease | undefined {
+    if (light >= maxLightTasks) return undefined;
+    light += 1;
+    return {
+      limits: { cpuThreads: 1, memoryMib, gpus: [] },
+      release: () => {
+        light -= 1;
+      },
+    };
+  }
+
+  function takeHeavy(task: Task, memoryMib: number): Lease | undefined {
+    const wantsGpu = task.needs({}).gpu !== 'none' && machine.gpus.length > 0;
+    if (heavy >= heavyTasks || (heavy > 0 && memoryMib > freeMemoryMib)) return undefined;
+    if (wantsGpu && freeGpus.size === 0) return undefined;
+    const gpus = wantsGpu ? [...freeGpus].slice(0, 1) : [];
+    for (const gpu of gpus) freeGpus.delete(gpu);
+    heavy += 1;
+    freeMemoryMib -= memoryMib;
+    return {
+      limits: { cpuThreads, memoryMib, gpus },
+      release: () => {
+        heavy -= 1;
+        freeMemoryMib += memoryMib;
+        for (const gpu of gpus) freeGpus.add(gpu);
+      },
+    };
+  }
+
+  return {
+    take(task, inputs) {
+      const { memoryMib } = task.needs(inputs);
+      return task.requiresIsolation ? takeHeavy(task, memoryMib) : takeLight(memoryMib);
+    },
+  };
+}

@@ -1,0 +1,282 @@
+import { randomBytes } from 'node:crypto';
+import { checkPipeline } from '../core/check-pipeline.ts';
+import { toTaskError, UserError } from '../core/errors.ts';
+import type { EventOf, Frame, TrainyardEvent } from '../core/events.ts';
+import type { Catalogue } from '../core/task.ts';
+import { type AttemptsOptions, Cancelled, createAttempts } from './attempts.ts';
+import type { Journal } from './journal.ts';
+import { nextSteps, type Step } from './next-steps.ts';
+import { nodeInputs } from './node-inputs.ts';
+import { applyFrame, beginRun, idsOf, type PipelineRun, pipelineIds, type TaskRun } from './pipeline-run.ts';
+
+export interface SubmitRequest {
+  userId: string;
+  conversationId?: string;
+  /** A second submission with the same key returns the first one's pipeline. */
+  idempotencyKey?: string;
+}
+
+export interface Submitted {
+  pipeline_id: string;
+  task_ids: string[];
+}
+
+export interface Executor {
+  /** @throws UserError with every fault of the pipeline; nothing is written then. */
+  submit(pipeline: unknown, request: SubmitRequest): Submitted;
+  /** Stops what runs and drops what waits. Returns false where the pipeline is over already. */
+  cancel(pipelineId: string, userId: string): boolean;
+  /** Goes on from the nodes that did not succeed. @throws UserError where there are none. */
+  retry(pipelineId: string, userId: string): void;
+  /** A pipeline's state, whether it runs or is over. */
+  run(pipelineId: string): PipelineRun | undefined;
+  /** Where the files of an attempt are. */
+  attemptFolder(attemptId: string): string;
+  /** Takes up every pipeline that the journal left open. Call once, before anything else. */
+  recover(): Promise<void>;
+  /** Lets go of what runs; isolated tasks go on and are found again by `recover`. */
+  close(): Promise<void>;
+}
+
+export interface ExecutorOptions extends Omit<AttemptsOptions, 'now' | 'random' | 'record'> {
+  catalogue: Catalogue;
+  /** Removes what an attempt no longer needs once its result is in the journal. */
+  releaseAttempt: (folder: string) => Promise<void>;
+  now?: () => number;
+  random?: () => number;
+}
+
+/**
+ * Runs pipelines. What to do next is decided by `nextSteps` from the journal's state alone; here it is
+ * written to the journal first and then done. Everything that happens meanwhile is gathered and written in
+ * one transaction at the next turn of the event loop.
+ */
+export function createExecutor(options: ExecutorOptions): Executor {
+  const { catalogue, journal, capacity, runnerFor, releaseAttempt, onBug } = options;
+  const now = options.now ?? Date.now;
+  const random = options.random ?? Math.random;
+  const runs = new Map<string, PipelineRun>();
+  const timers = new Set<NodeJS.Timeout>();
+  const attempts = createAttempts({ ...options, now, random, record });
+  let pending: TrainyardEvent[] = [];
+  let scheduled = false;
+  let closed = false;
+
+  function record(event: TrainyardEvent): void {
+    pending.push(event);
+    schedule();
+  }
+
+  function schedule(): void {
+    if (scheduled || closed) return;
+    scheduled = true;
+    setImmediate(() => {
+      scheduled = false;
+      if (!closed) tick();
+    });
+  }
+
+  function scheduleAt(timeMs: number): void {
+    const timer = setTimeout(
+      () => {
+        timers.delete(timer);
+        schedule();
+      },
+      Math.max(0, timeMs - now()),
+    );
+    timers.add(timer);
+  }
+
+  /** Writes what has happened, decides what follows, writes that, and only then starts it. */
+  function tick(): void {
+    writePending();
+    const starts: (() => void)[] = [];
+    for (let events = decide(starts); events.length > 0; events = decide(starts)) write(events);
+    for (const start of starts) start();
+  }
+
+  function writePending(): void {
+    const events = pending;
+    pending = [];
+    write(events);
+  }
+
+  function write(events: TrainyardEvent[]): void {
+    if (events.length === 0) return;
+    for (const frame of journal.append(events)) apply(frame);
+  }
+
+  function apply(frame: Frame): void {
+    const run = 'pipeline_id' in frame ? runs.get(frame.pipeline_id) : undefined;
+    if (run === undefined) return;
+    applyFrame(run, frame);
+    if (frame.type === 'pipeline_finished') runs.delete(run.pipeline_id);
+    if (frame.type === 'attempt_failed') scheduleAt(Date.parse(frame.retry_at));
+    if (frame.type === 'task_succeeded') releaseAttempt(attempts.folder(frame.attempt_id)).catch(onBug);
+  }
+
+  function decide(starts: (() => void)[]): TrainyardEvent[] {
+    return [...runs.values()].flatMap((run) =>
+      nextSteps(run, now()).flatMap((step) => eventOf(run, step, starts) ?? []),
+    );
+  }
+
+  function eventOf(run: PipelineRun, step: Step, starts: (() => void)[]): TrainyardEvent | undefined {
+    switch (step.do) {
+      case 'start':
+        return startEvent(run, step.task, starts);
+      case 'skip':
+        return { type: 'task_skipped', ...idsOf(run, step.task), because: step.because };
+      case 'cancel':
+        return { type: 'task_cancelled', ...idsOf(run, step.task) };
+      case 'finish': {
+        const seconds = (now() - run.submittedAtMs) / 1000;
+        return { type: 'pipeline_finished', ...pipelineIds(run), state: step.state, seconds };
+      }
+    }
+  }
+
+  /** The event of a start for which there is room, or of a failure to get that far; undefined where it waits. */
+  function startEvent(run: PipelineRun, task: TaskRun, starts: (() => void)[]): TrainyardEvent | undefined {
+    try {
+      const inputs = nodeInputs(run, task);
+      attempts.resourcesOf(inputs);
+      const lease = capacity.take(task.node.task, inputs);
+      if (lease === undefined) return undefined;
+      const previous = task.attemptId;
+      starts.push(() => attempts.start(run, task, lease, previous));
+      return {
+        type: 'task_started',
+        ...idsOf(run, task),
+        attempt_id: `att_${randomBytes(8).toString('hex')}`,
+        task_name: task.node.task.name,
+        attempt: task.attempts + 1,
+        runner: runnerFor(task.node.task).name,
+        inputs,
+      };
+    } catch (error) {
+      return { type: 'task_failed', ...idsOf(run, task), error: toTaskError(error), seconds: 0 };
+    }
+  }
+
+  /** The run as the journal tells it, or the one in hand. */
+  function findRun(pipelineId: string): PipelineRun | undefined {
+    const known = runs.get(pipelineId);
+    if (known !== undefined) return known;
+    let run: PipelineRun | undefined;
+    for (const frame of framesOf(journal, pipelineId)) {
+      if (frame.type === 'pipeline_submitted') run = beginRun(frame, checkPipeline(frame.pipeline, catalogue));
+      else if (run !== undefined) applyFrame(run, frame);
+    }
+    return run;
+  }
+
+  function existingRun(pipelineId: string): PipelineRun {
+    const run = findRun(pipelineId);
+    if (run === undefined) throw new UserError('unknown_pipeline', `There is no pipeline ${pipelineId}.`);
+    return run;
+  }
+
+  function stopAttempts(run: PipelineRun): void {
+    for (const { attemptId } of run.tasks.values()) {
+      if (attemptId !== undefined) attempts.stop(attemptId, new Cancelled('The pipeline was cancelled.'));
+    }
+  }
+
+  async function recoverRun(run: PipelineRun): Promise<void> {
+    for (const task of run.tasks.values()) {
+      if (task.state === 'running') await attempts.recover(run, task);
+      else if (task.retryAtMs !== undefined) scheduleAt(task.retryAtMs);
+    }
+    if (run.cancelRequested) stopAttempts(run);
+  }
+
+  return {
+    attemptFolder: attempts.folder,
+    run: findRun,
+
+    submit(input, { userId, conversationId, idempotencyKey }) {
+      const known = idempotencyKey && journal.pipelineByIdempotencyKey(idempotencyKey);
+      if (known) return submitted(existingRun(known));
+      const checked = checkPipeline(input, catalogue);
+      const pipeline_id = freeId(journal, checked.pipeline.pipeline_id);
+      const taskIds = [...checked.nodes.keys()].map((node) => [node, `task_${randomBytes(8).toString('hex')}`]);
+      const event: EventOf<'pipeline_submitted'> = {
+        type: 'pipeline_submitted',
+        pipeline_id,
+        ...(conversationId !== undefined && { conversation_id: conversationId }),
+        user_id: userId,
+        pipeline: { ...checked.pipeline, pipeline_id },
+        task_ids: Object.fromEntries(taskIds),
+      };
+      const [frame] = journal.append([event], idempotencyKey === undefined ? {} : { idempotencyKey });
+      if (frame?.type !== 'pipeline_submitted') throw new Error('The journal lost a submission.');
+      const run = beginRun(frame, checked);
+      runs.set(pipeline_id, run);
+      schedule();
+      return submitted(run);
+    },
+
+    cancel(pipelineId, userId) {
+      const run = existingRun(pipelineId);
+      if (run.state !== 'running') return false;
+      write([{ type: 'pipeline_cancel_requested', ...pipelineIds(run), user_id: userId }]);
+      stopAttempts(run);
+      schedule();
+      return true;
+    },
+
+    retry(pipelineId, userId) {
+      const run = existingRun(pipelineId);
+      if (run.state === 'running') throw new UserError('still_running', `${pipelineId} is still running.`);
+      if (run.state === 'succeeded') {
+        throw new UserError('nothing_to_retry', `Every node of ${pipelineId} has succeeded; nothing is to be retried.`);
+      }
+      runs.set(pipelineId, run);
+      write([{ type: 'pipeline_retried', ...pipelineIds(run), user_id: userId }]);
+      schedule();
+    },
+
+    async recover() {
+      for (const { pipeline_id } of journal.pipelines({ state: 'running', limit: Number.MAX_SAFE_INTEGER })) {
+        const run = existingRun(pipeline_id);
+        runs.set(pipeline_id, run);
+        await recoverRun(run);
+      }
+      schedule();
+    },
+
+    async close() {
+      writePending();
+      closed = true;
+      for (const timer of timers) clearTimeout(timer);
+      await attempts.close();
+    },
+  };
+}
+
+function submitted(run: PipelineRun): Submitted {
+  return { pipeline_id: run.pipeline_id, task_ids: [...run.tasks.values()].map((task) => task.task_id) };
+}
+
+/** The id that a pipeline's author wrote where it is free, else with a number behind it; else a new one. */
+function freeId(journal: Journal, written: string | undefined): string {
+  if (written === undefined) return `pipeline_${randomBytes(6).toString('hex')}`;
+  if (journal.pipeline(written) === undefined) return written;
+  let number = 2;
+  while (journal.pipeline(`${written}_${number}`) !== undefined) number += 1;
+  return `${written}_${number}`;
+}
+
+const pageSize = 1000;
+
+function* framesOf(journal: Journal, pipelineId: string): Generator<Frame> {
+  let after = 0;
+  for (;;) {
+    const page = journal.read({ after, limit: pageSize, pipelineId });
+    yield* page;
+    const last = page.at(-1);
+    if (last === undefined || page.length < pageSize) return;
+    after = last.seq;
+  }
+}

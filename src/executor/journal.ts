@@ -1,0 +1,42 @@
+import type { Frame, TrainyardEvent } from '../core/events.ts';
+import type { Resource } from '../core/resource.ts';
+
+export type PipelineState = 'running' | 'succeeded' | 'failed' | 'cancelled';
+
+/** What a list of pipelines shows of each. */
+export interface PipelineSummary {
+  pipeline_id: string;
+  user_id: string;
+  conversation_id: string | null;
+  name: string | null;
+  state: PipelineState;
+  submitted_at: string;
+  finished_at: string | null;
+}
+
+export interface ReadFrames {
+  /** Only frames with a greater sequence number. */
+  after: number;
+  limit: number;
+  pipelineId?: string;
+  conversationId?: string;
+}
+
+/** The record of everything that happened, in one sequence. What `append` returned is on the disk. */
+export interface Journal {
+  /** Writes events in one transaction: all of them or none. */
+  append(events: readonly TrainyardEvent[], options?: { idempotencyKey?: string }): Frame[];
+  read(options: ReadFrames): Frame[];
+  /** Sequence number of the last frame, 0 when there is none. */
+  lastSeq(): number;
+  /** Called after each append; returns what ends it. */
+  onAppend(listener: () => void): () => void;
+
+  pipelineByIdempotencyKey(key: string): string | undefined;
+  pipeline(pipelineId: string): PipelineSummary | undefined;
+  pipelines(options: { userId?: string; state?: PipelineState; limit: number }): PipelineSummary[];
+  /** The pipeline that a task run belongs to. */
+  pipelineOfTask(taskId: string): string | undefined;
+  resource(resourceId: string): Resource | undefined;
+  close(): void;
+}

@@ -1,0 +1,97 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { constants, createReadStream } from 'node:fs';
+import { chmod, copyFile, link, lstat, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join, relative, sep } from 'node:path';
+import { pipeline as stream } from 'node:stream/promises';
+import { TerminalError } from '../core/errors.ts';
+import type { Artifact, ArtifactStore, Resource } from '../core/resource.ts';
+import { resourcePrefixes } from '../core/task.ts';
+
+/** Files by their SHA-256 on the local disk. */
+export function createArtifactStore(directory: string): ArtifactStore {
+  const pathOf = ({ sha256 }: { sha256: string }) => join(directory, sha256.slice(0, 2), sha256);
+
+  async function keepFile(root: string, file: string): Promise<Artifact> {
+    const sha256 = await hashFile(file);
+    const { size } = await stat(file);
+    const target = pathOf({ sha256 });
+    if (!(await exists(target))) await putInto(file, target);
+    return { path: relative(root, file).split(sep).join('/'), sha256, bytes: size };
+  }
+
+  return {
+    pathOf,
+
+    async keep({ kind, path, metadata }) {
+      const files = await plainFiles(path);
+      const artifacts: Artifact[] = [];
+      for (const file of files.sort()) artifacts.push(await keepFile(path, file));
+      const identity = JSON.stringify([kind, artifacts.map(({ path: name, sha256 }) => [name, sha256])]);
+      const digest = createHash('sha256').update(identity).digest('hex');
+      return {
+        resource_id: `${resourcePrefixes[kind]}_${digest.slice(0, 16)}`,
+        kind,
+        artifacts,
+        metadata: metadata as Resource['metadata'],
+      };
+    },
+
+    async layOut(resource, folder) {
+      for (const artifact of resource.artifacts) {
+        const target = join(folder, artifact.path);
+        await mkdir(dirname(target), { recursive: true });
+        await linkOrCopy(pathOf(artifact), target);
+      }
+    },
+  };
+}
+
+async function hashFile(file: string): Promise<string> {
+  const hash = createHash('sha256');
+  await stream(createReadStream(file), hash);
+  return hash.digest('hex');
+}
+
+/** Every plain file below a folder; a link could lead out of it and is refused. */
+async function plainFiles(folder: string): Promise<string[]> {
+  const info = await lstat(folder);
+  if (!info.isDirectory()) throw notPlain(folder);
+  const entries = await readdir(folder, { withFileTypes: true });
+  const nested = await Promise.all(
+    entries.map((entry) => {
+      const path = join(folder, entry.name);
+      if (entry.isDirectory()) return plainFiles(path);
+      if (entry.isFile()) return [path];
+      throw notPlain(path);
+    }),
+  );
+  return nested.flat();
+}
+
+function notPlain(path: string): TerminalError {
+  return new TerminalError('artifact_not_plain', `${path} is neither a plain file nor a folder; it was not stored.`);
+}
+
+/** A temporary name first, so that a name in the store means whole content. */
+async function putInto(file: string, target: string): Promise<void> {
+  await mkdir(dirname(target), { recursive: true });
+  const temporary = `${target}.${randomUUID()}`;
+  try {
+    await linkOrCopy(file, temporary);
+    await chmod(temporary, 0o444);
+    await rename(temporary, target);
+  } finally {
+    await rm(temporary, { force: true });
+  }
+}
+
+async function linkOrCopy(source: string, target: string): Promise<void> {
+  await link(source, target).catch(() => copyFile(source, target, constants.COPYFILE_FICLONE));
+}
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}
