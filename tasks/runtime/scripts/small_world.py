@@ -7,6 +7,7 @@ so that two pools can never share an entity however many names are drawn.
 """
 
 import random
+import re
 import zlib
 
 POOLS = {"validation": {0}, "train": {1}, "pretraining": {2, 3, 4, 5, 6, 7, 8, 9}}
@@ -247,5 +248,5 @@ def question_row(world: World, number: int) -> dict:
         "title": " and ".join(names),
         "context": context,
         "question": world.say(KINDS[kind][relation][3], subject),
-        "answers": {"text": [value], "answer_start": [context.index(value)]},
+        "answers": {"text": [value], "answer_start": [re.search(rf"\b{re.escape(value)}\b", context).start()]},
     }

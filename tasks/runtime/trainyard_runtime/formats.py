@@ -285,4 +285,4 @@ def chat_text(turns: list[dict], tokenizer, ask: bool) -> str:
     if tokenizer.chat_template:
         return tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=ask)
     text = "".join(f"{turn['role'].capitalize()}: {turn['content']}\n" for turn in turns)
-    return text + "Assistant:" if ask else text.replace("Assistant: ", "Assistant: ")
+    return text + "Assistant:" if ask else text

@@ -1,12 +1,14 @@
 """Models: where they come from, how they are loaded (safetensors only, no code of theirs), measured and saved."""
 
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from .attempt import Attempt, read_json
+from .attempt import Attempt, read_json, write_json
 from .errors import terminal_error, user_error
 from .hub import explain_hub_error
+from .settings import ADVICE_FILE
 
 BUILTIN_FOLDER = Path(__file__).parent / "builtin"
 BUILTIN_MODELS = ("tiny-llama",)
@@ -81,6 +83,7 @@ def prepare_torch(attempt: Attempt) -> str:
     import transformers
 
     transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
     torch.set_num_threads(int(attempt.limits.get("cpu_threads") or os.cpu_count() or 1))
     device = device_for(attempt)
     name = torch.cuda.get_device_name() if device == "cuda" else f"CPU, {torch.get_num_threads()} threads"
@@ -191,7 +194,7 @@ def measure(folder: Path, parameters: int) -> dict:
     return {"model_bytes": weights_bytes(folder), "parameters": parameters}
 
 
-def save_model(model, tokenizer, folder: Path, base_model: str) -> None:
+def save_model(model, tokenizer, folder: Path) -> None:
     """Writes the model in Hugging Face format: the same weights give the same bytes."""
     model.config._name_or_path = ""
     model.save_pretrained(folder)
@@ -201,10 +204,14 @@ def save_model(model, tokenizer, folder: Path, base_model: str) -> None:
         settle_json(path)
 
 
+def keep_advice(source: ModelSource, folder: Path) -> None:
+    """Copies the recommended settings of a model's trainyard.json to the model made from it."""
+    if source.folder and (source.folder / ADVICE_FILE).is_file():
+        shutil.copyfile(source.folder / ADVICE_FILE, folder / ADVICE_FILE)
+
+
 def settle_json(path: Path) -> None:
     """Rewrites a JSON file without the traces of this machine (paths, library's commit)."""
-    from .attempt import write_json
-
     content = read_json(path)
     if path.name == "tokenizer.json" or not isinstance(content, dict):
         return

@@ -10,11 +10,12 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 
 from .attempt import Attempt
 from .errors import Interrupted
+from .examples import IGNORED
 from .models import device_for
 from .settings import Settings
 
 CHECKPOINT_EVERY_SECONDS = 120
-IGNORED = -100  # a label that has no part in the loss
+
 
 
 class Collator:

@@ -6,7 +6,8 @@ from .. import formats
 from ..attempt import Attempt
 from ..errors import user_error
 from ..settings import resolve
-from ..training import IGNORED, train_model
+from ..examples import IGNORED
+from ..training import train_model
 
 ARCHITECTURES = ("llama", "qwen2", "mistral")
 # name → (default, smallest, largest)
@@ -51,7 +52,7 @@ def run(attempt: Attempt) -> tuple[dict, dict]:
     )
     attempt.progress("save")
     folder = attempt.artifact("model")
-    save_model(model, tokenizer, folder, "")
+    save_model(model, tokenizer, folder)
     metrics |= measure(folder, model.num_parameters())
     metrics |= {"device": device, "seconds": round(time.monotonic() - started, 2)}
     metadata = {"base_model": None, "task": "train", **shape, "dtype": "float32", "parameters": model.num_parameters()}
