@@ -7,6 +7,8 @@ export interface Machine {
   memoryMib: number;
   /** Device ids, such as `['0', '1']`. */
   gpus: readonly string[];
+  /** Memory of the smallest GPU, 0 when there is none. */
+  gpuMemoryMib: number;
 }
 
 export interface Lease {

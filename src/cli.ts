@@ -1,0 +1,102 @@
+import { parseArgs } from 'node:util';
+import { loadConfig } from './config.ts';
+import { toTaskError, UserError } from './core/errors.ts';
+import * as commands from './terminal/commands.ts';
+import { demo } from './terminal/demo.ts';
+
+const usage = `Trainyard turns a sentence into a running ML pipeline.
+
+  trainyard start                      serve page and API on this machine
+  trainyard run "<message>"            say what you want; plan, run and watch it
+  trainyard plan "<message>"           show the plan and run nothing
+  trainyard plan --batch               JSON lines {id, turns} from stdin to {id, replies}
+  trainyard submit FILE [--wait]       run a pipeline given as JSON
+      --input NAME=VALUE               a global input beside the file's own (repeatable)
+  trainyard status [ID]                how pipelines stand
+  trainyard tasks [NAME]               what tasks there are, or one of them
+  trainyard demo                       finetune, quantize and evaluate the built-in model
+
+  --json     print JSON alone on stdout
+  --help     this text
+
+Exit codes: 0 succeeded, 1 failed, 2 wrong input, 130 interrupted.`;
+
+const options = {
+  json: { type: 'boolean', default: false },
+  wait: { type: 'boolean', default: false },
+  batch: { type: 'boolean', default: false },
+  help: { type: 'boolean', short: 'h', default: false },
+  input: { type: 'string', multiple: true, default: [] as string[] },
+} as const;
+
+async function main(): Promise<number> {
+  const { values, positionals } = readArguments();
+  const [command, ...rest] = positionals;
+  if (values.help || command === undefined) {
+    process.stdout.write(`${usage}\n`);
+    return values.help ? commands.exitCodes.succeeded : commands.exitCodes.wrongInput;
+  }
+  const context = createContext(values.json);
+  switch (command) {
+    case 'start':
+      return commands.start(context);
+    case 'run':
+      return commands.run(required(rest, 'run "<message>"'), context);
+    case 'plan':
+      return values.batch ? commands.planBatch(context) : commands.plan(required(rest, 'plan "<message>"'), context);
+    case 'submit':
+      return commands.submit(required(rest, 'submit FILE'), values.input, values.wait, context);
+    case 'status':
+      return commands.status(rest[0], context);
+    case 'tasks':
+      return commands.tasks(rest[0], context);
+    case 'demo':
+      return demo(context);
+    default:
+      throw new UserError('unknown_command', `There is no command "${command}".`, {
+        hint: 'trainyard --help lists them.',
+      });
+  }
+}
+
+function readArguments() {
+  try {
+    return parseArgs({ options, allowPositionals: true });
+  } catch (cause) {
+    throw new UserError('wrong_arguments', cause instanceof Error ? cause.message : String(cause), { cause });
+  }
+}
+
+function required([value]: string[], form: string): string {
+  if (value !== undefined && value.trim() !== '') return value;
+  throw new UserError('wrong_arguments', `Something is missing: trainyard ${form}`);
+}
+
+/** The first Ctrl-C asks for an orderly end, the second one ends at once. */
+function createContext(json: boolean): commands.CommandContext {
+  const interrupted = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      if (interrupted.signal.aborted) process.exit(commands.exitCodes.interrupted);
+      interrupted.abort(new UserError('interrupted', 'Interrupted.'));
+    });
+  }
+  const human = json ? process.stderr : process.stdout;
+  return {
+    config: loadConfig(),
+    json,
+    say: (text) => void human.write(`${text}\n`),
+    print: (value) => void process.stdout.write(`${JSON.stringify(value)}\n`),
+    signal: interrupted.signal,
+  };
+}
+
+function report(error: unknown): number {
+  const { kind, message, hint } = toTaskError(error);
+  const text = kind === 'bug' && error instanceof Error ? (error.stack ?? message) : message;
+  process.stderr.write(`${text}${hint === undefined ? '' : `\n${hint}`}\n`);
+  if (error instanceof UserError && error.code === 'interrupted') return commands.exitCodes.interrupted;
+  return kind === 'user' ? commands.exitCodes.wrongInput : commands.exitCodes.failed;
+}
+
+process.exitCode = await main().catch(report);

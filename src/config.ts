@@ -1,0 +1,107 @@
+import { existsSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { resolve } from 'node:path';
+import { loadEnvFile } from 'node:process';
+import { z } from 'zod';
+import { UserError } from './core/errors.ts';
+
+/** An empty variable counts as one that is not set, as `.env` files have it. */
+const optionalText = z
+  .string()
+  .transform((text) => (text.trim() === '' ? undefined : text.trim()))
+  .optional();
+
+/** Every variable that Trainyard reads, with what it means. `.env.example` is checked against it. */
+export const environmentSchema = z.object({
+  TRAINYARD_HOME: z
+    .string()
+    .min(1)
+    .default('.trainyard')
+    .describe('Folder for the journal, artifacts and environments'),
+  TRAINYARD_HOST: z.string().min(1).default('127.0.0.1').describe('Address to listen on; loopback only so far'),
+  TRAINYARD_PORT: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(65_535)
+    .default(4747)
+    .describe('Port of page and API; 0 takes a free one'),
+  TRAINYARD_MAX_TASKS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(1024)
+    .default(Math.max(1, Math.floor(availableParallelism() / 2)))
+    .describe('Heavy tasks at once; each gets an equal share of the cores. Default: one for two cores'),
+  OPENAI_API_KEY: optionalText.describe(
+    'Key of an OpenAI-compatible server; without key and address the offline engine answers',
+  ),
+  OPENAI_BASE_URL: optionalText.describe('Address of an OpenAI-compatible server, such as http://127.0.0.1:11434/v1'),
+  TRAINYARD_MODEL: optionalText.describe('Model that understands messages, such as gpt-5-mini'),
+  HF_TOKEN: optionalText.describe('Token for gated models and datasets'),
+  HF_ENDPOINT: optionalText.describe('Address of the model hub, where it is not the public one'),
+  HF_HOME: optionalText.describe('Cache of the model hub'),
+});
+
+export interface Config {
+  /** Absolute. */
+  home: string;
+  host: string;
+  port: number;
+  maxTasks: number;
+  openai: { apiKey: string; baseUrl?: string; model: string } | undefined;
+  /** The environment of the tools that are started: package installers, compilers, Python. */
+  toolEnvironment: Record<string, string>;
+  /** What a task's own environment adds: the hub's settings, nothing else of ours. */
+  taskEnvironment: Record<string, string>;
+}
+
+const loopback = new Set(['127.0.0.1', '::1', 'localhost']);
+const defaultModel = 'gpt-5-mini';
+const passedToTasks = ['PATH', 'HOME', 'LANG', 'TMPDIR', 'HF_TOKEN', 'HF_ENDPOINT', 'HF_HOME', 'SSL_CERT_FILE'];
+const proxies = ['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'http_proxy', 'https_proxy', 'no_proxy'];
+
+/**
+ * Reads the process's environment, and `.env` in the current folder where it has more.
+ * @throws UserError that names each variable with a wrong value.
+ */
+export function loadConfig(): Config {
+  if (existsSync('.env')) loadEnvFile('.env');
+  // biome-ignore lint/style/noProcessEnv: the one place that reads it
+  return parseConfig(process.env);
+}
+
+export function parseConfig(environment: NodeJS.ProcessEnv): Config {
+  const parsed = environmentSchema.safeParse(environment);
+  if (!parsed.success) {
+    const faults = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+    throw new UserError('wrong_configuration', `The configuration is wrong: ${faults.join('; ')}.`, {
+      hint: 'Mend it in the environment or in .env; .env.example lists every variable.',
+    });
+  }
+  const values = parsed.data;
+  if (!loopback.has(values.TRAINYARD_HOST)) {
+    throw new UserError('not_loopback', `TRAINYARD_HOST is ${values.TRAINYARD_HOST}, but there are no logins yet.`, {
+      hint: 'Use 127.0.0.1, and reach it from elsewhere through an SSH tunnel.',
+    });
+  }
+  const tools = Object.entries(environment).filter((entry): entry is [string, string] => entry[1] !== undefined);
+  const forTasks = new Set([...passedToTasks, ...proxies]);
+  return {
+    home: resolve(values.TRAINYARD_HOME),
+    host: values.TRAINYARD_HOST,
+    port: values.TRAINYARD_PORT,
+    maxTasks: values.TRAINYARD_MAX_TASKS,
+    openai: readOpenai(values),
+    toolEnvironment: Object.fromEntries(tools),
+    taskEnvironment: Object.fromEntries(tools.filter(([name]) => forTasks.has(name))),
+  };
+}
+
+function readOpenai(values: z.infer<typeof environmentSchema>): Config['openai'] {
+  const { OPENAI_API_KEY: key, OPENAI_BASE_URL: baseUrl, TRAINYARD_MODEL: model = defaultModel } = values;
+  if (key === undefined && baseUrl === undefined) return undefined;
+  // Local servers want some key and look at none.
+  const openai = { apiKey: key ?? 'none', model };
+  return baseUrl === undefined ? openai : { ...openai, baseUrl };
+}

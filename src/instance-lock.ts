@@ -1,0 +1,52 @@
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { z } from 'zod';
+import { UserError } from './core/errors.ts';
+
+const serverSchema = z.object({ pid: z.int(), url: z.string() });
+/** Who serves a home folder, and where. */
+export type ServerAddress = z.infer<typeof serverSchema>;
+
+export interface InstanceLock {
+  announce(server: ServerAddress): void;
+  release(): void;
+}
+
+/**
+ * Makes this process the only one that works on a home folder, until it ends in whatever way: the lock is
+ * SQLite's own on a file, which the operating system drops with the process.
+ * @throws UserError `already_running` with the other's address.
+ */
+export function lockInstance(home: string): InstanceLock {
+  const db = new Database(join(home, 'lock.sqlite'), { timeout: 0 });
+  try {
+    db.pragma('locking_mode = EXCLUSIVE');
+    db.exec('BEGIN EXCLUSIVE');
+  } catch (cause) {
+    db.close();
+    const server = readServerAddress(home);
+    const where = server === undefined ? '' : ` (process ${server.pid}, ${server.url})`;
+    throw new UserError('already_running', `Another Trainyard works on ${home}${where}.`, {
+      hint: 'Use that one, stop it, or set TRAINYARD_HOME to another folder.',
+      cause,
+    });
+  }
+  const addressFile = join(home, 'server.json');
+  return {
+    announce: (server) => writeFileSync(addressFile, JSON.stringify(server)),
+    release() {
+      rmSync(addressFile, { force: true });
+      db.close();
+    },
+  };
+}
+
+/** The address that the last server of a home folder announced; it may have ended since. */
+export function readServerAddress(home: string): ServerAddress | undefined {
+  try {
+    return serverSchema.parse(JSON.parse(readFileSync(join(home, 'server.json'), 'utf8')));
+  } catch {
+    return undefined;
+  }
+}

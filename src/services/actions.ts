@@ -1,0 +1,94 @@
+import { z } from 'zod';
+import { UserError } from '../core/errors.ts';
+import { type Catalogue, taskTypeSchema } from '../core/task.ts';
+import type { Caller, PipelineService, PipelineStatus } from './pipelines.ts';
+import type { TaskService } from './tasks.ts';
+
+/** What a managerial task answers: data for programs, and words for people. */
+export interface ActionResult {
+  data: z.infer<ReturnType<typeof z.json>>;
+  text: string;
+}
+
+/** Carries out a managerial task by name. @throws UserError for wrong arguments. */
+export type Act = (name: string, args: unknown, caller: Caller) => Promise<ActionResult>;
+
+type Handler = (args: Record<string, unknown>, caller: Caller) => ActionResult | Promise<ActionResult>;
+
+export function createActions(catalogue: Catalogue, tasks: TaskService, pipelines: PipelineService): Act {
+  const idOf = (args: Record<string, unknown>) => z.string().optional().parse(args.id);
+  const handlers: Record<string, Handler> = {
+    list_tasks: ({ filter_type }) => {
+      const list = tasks.list(taskTypeSchema.optional().parse(filter_type));
+      return answer(list, list.map((task) => `${task.name} (${task.task_type}): ${task.summary}.`).join('\n'));
+    },
+    get_task_info: ({ task_name }) => {
+      const info = tasks.info(String(task_name));
+      return answer(info, `${info.name}: ${info.summary}.\n${inputLines(catalogue, info.name)}`);
+    },
+    submit_task: ({ task_name, inputs }, caller) => {
+      const submitted = pipelines.submitTask(String(task_name), inputs, caller);
+      return answer(submitted, `Submitted as ${submitted.pipeline_id}.`);
+    },
+    submit_pipeline: ({ pipeline }, caller) => {
+      const submitted = pipelines.submit(pipeline, caller);
+      return answer(submitted, `Submitted as ${submitted.pipeline_id}.`);
+    },
+    get_status: (args, caller) => {
+      const status = pipelines.status(idOf(args), caller);
+      return answer(status, describeStatus(status));
+    },
+    get_logs: async (args, caller) => {
+      const log = await pipelines.logs(idOf(args), caller);
+      return answer(log, log.text === '' ? `${log.node_id} has written nothing to its log.` : log.text);
+    },
+    cancel: (args, caller) => {
+      const status = pipelines.cancel(idOf(args), caller);
+      const over = status.state !== 'running';
+      return answer(status, over ? `${status.pipeline_id} was over already.` : `Stopping ${status.pipeline_id}.`);
+    },
+    retry: (args, caller) => {
+      const status = pipelines.retry(idOf(args), caller);
+      return answer(status, `${status.pipeline_id} goes on from what did not succeed.`);
+    },
+  };
+
+  return async (name, args, caller) => {
+    const handler = handlers[name];
+    const task = catalogue.get(name);
+    if (handler === undefined || task === undefined) {
+      throw new UserError('not_available', `${name} cannot be done from here yet.`);
+    }
+    const parsed = task.input.safeParse(args);
+    if (!parsed.success) throw new UserError('wrong_input', `${name}: ${z.prettifyError(parsed.error)}`);
+    return handler(parsed.data, caller);
+  };
+}
+
+/** Services return plain data; as JSON it is what every transport sends. */
+function answer(data: object, text: string): ActionResult {
+  return { data: JSON.parse(JSON.stringify(data)), text };
+}
+
+function inputLines(catalogue: Catalogue, name: string): string {
+  const fields = [...(catalogue.get(name)?.inputFields.values() ?? [])];
+  return fields
+    .map((field) => {
+      const need = field.required ? 'required' : field.default === undefined ? 'optional' : `default ${field.default}`;
+      return `  ${field.name} (${need}): ${field.description}`;
+    })
+    .join('\n');
+}
+
+export function describeStatus(status: PipelineStatus): string {
+  const lines = status.tasks.map((task) => {
+    const { progress, error } = task;
+    if (error !== undefined) return `  ${task.node_id}: ${task.state}. ${error.message} ${error.hint ?? ''}`.trimEnd();
+    if (task.state === 'running' && progress?.total) {
+      return `  ${task.node_id}: running, ${Math.round((100 * progress.step) / progress.total)} %`;
+    }
+    const seconds = task.seconds === undefined ? '' : ` in ${task.seconds.toFixed(1)} s`;
+    return `  ${task.node_id}: ${task.state}${seconds}`;
+  });
+  return [`${status.pipeline_id}: ${status.state}`, ...lines].join('\n');
+}

@@ -1,0 +1,43 @@
+import type { Frame } from '../core/events.ts';
+import type { Journal } from '../executor/journal.ts';
+
+export interface FeedOptions {
+  /** Frames after this sequence number, beginning with those that were missed. */
+  after: number;
+  pipelineId?: string;
+  conversationId?: string;
+  /** Takes a frame; a promise makes the feed wait, so that a slow reader holds up nobody but itself. */
+  send: (frame: Frame) => Promise<void> | void;
+  signal: AbortSignal;
+}
+
+const pageSize = 256;
+
+/**
+ * Sends every frame of the journal from a point on, in order and once, until the signal aborts. It reads
+ * page by page what the journal holds, so that memory stays bounded however slow the reader is.
+ */
+export async function followFrames(journal: Journal, { after, send, signal, ...filter }: FeedOptions): Promise<void> {
+  let wake = () => {};
+  const stopListening = journal.onAppend(() => wake());
+  const onAbort = () => wake();
+  signal.addEventListener('abort', onAbort);
+  try {
+    let cursor = after;
+    while (!signal.aborted) {
+      const news = new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+      const frames = journal.read({ after: cursor, limit: pageSize, ...filter });
+      for (const frame of frames) {
+        if (signal.aborted) return;
+        await send(frame);
+        cursor = frame.seq;
+      }
+      if (frames.length < pageSize && !signal.aborted) await news;
+    }
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+    stopListening();
+  }
+}

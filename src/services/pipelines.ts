@@ -1,0 +1,161 @@
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { checkPipeline } from '../core/check-pipeline.ts';
+import { type TaskError, UserError } from '../core/errors.ts';
+import type { Catalogue } from '../core/task.ts';
+import type { Machine } from '../executor/capacity.ts';
+import type { Executor, SubmitRequest, Submitted } from '../executor/executor.ts';
+import type { Journal, PipelineState, PipelineSummary } from '../executor/journal.ts';
+import type { PipelineRun, TaskRun, TaskState } from '../executor/pipeline-run.ts';
+import { refuseWhatCannotRun } from '../machine.ts';
+
+export interface TaskStatus {
+  task_id: string;
+  node_id: string;
+  task_name: string;
+  state: TaskState;
+  attempts: number;
+  seconds?: number;
+  progress?: TaskRun['progress'];
+  outputs?: Record<string, unknown>;
+  error?: TaskError;
+}
+
+export interface PipelineStatus {
+  pipeline_id: string;
+  name: string | null;
+  state: PipelineState;
+  submitted_at: string;
+  tasks: TaskStatus[];
+}
+
+/** Where a caller stands: every operation sees that user's pipelines alone. */
+export interface Caller {
+  userId: string;
+}
+
+/** Operations on pipelines, the same for every transport. An id is a pipeline's or one of its task runs'. */
+export interface PipelineService {
+  /** @throws UserError with every fault, or for what this machine cannot run. */
+  submit(pipeline: unknown, caller: Caller, options?: Omit<SubmitRequest, 'userId'>): Submitted;
+  submitTask(taskName: string, inputs: unknown, caller: Caller): Submitted;
+  list(caller: Caller): PipelineSummary[];
+  /** Of the latest pipeline when no id is given. @throws UserError `unknown_pipeline`. */
+  status(id: string | undefined, caller: Caller): PipelineStatus;
+  cancel(id: string | undefined, caller: Caller): PipelineStatus;
+  retry(id: string | undefined, caller: Caller): PipelineStatus;
+  /** The last lines of a task run's log; of a pipeline, of the node that failed or ran last. */
+  logs(id: string | undefined, caller: Caller): Promise<{ task_id: string; node_id: string; text: string }>;
+}
+
+export interface PipelineServiceOptions {
+  catalogue: Catalogue;
+  executor: Executor;
+  journal: Journal;
+  machine: Machine;
+}
+
+const listLimit = 200;
+const logTailBytes = 64 * 1024;
+
+export function createPipelineService({
+  catalogue,
+  executor,
+  journal,
+  machine,
+}: PipelineServiceOptions): PipelineService {
+  /** What is not the caller's is as if it did not exist. */
+  function runOf(id: string | undefined, { userId }: Caller): PipelineRun {
+    const pipelineId = id === undefined ? latestOf(userId) : (journal.pipelineOfTask(id) ?? id);
+    const summary = journal.pipeline(pipelineId);
+    const run = summary?.user_id === userId ? executor.run(pipelineId) : undefined;
+    if (run !== undefined) return run;
+    throw new UserError('unknown_pipeline', `There is no pipeline or task run "${id}".`, {
+      hint: 'trainyard status lists the pipelines there are.',
+    });
+  }
+
+  function latestOf(userId: string): string {
+    const [latest] = journal.pipelines({ userId, limit: 1 });
+    if (latest !== undefined) return latest.pipeline_id;
+    throw new UserError('no_pipelines', 'Nothing has been run yet.');
+  }
+
+  return {
+    submit(pipeline, { userId }, options) {
+      refuseWhatCannotRun(checkPipeline(pipeline, catalogue), machine);
+      return executor.submit(pipeline, { userId, ...options });
+    },
+
+    submitTask(taskName, inputs, caller) {
+      const node = { node_id: taskName, task_name: taskName, inputs };
+      return this.submit({ name: taskName, nodes: [node] }, caller);
+    },
+
+    list: ({ userId }) => journal.pipelines({ userId, limit: listLimit }),
+    status: (id, caller) => statusOf(runOf(id, caller)),
+
+    cancel(id, caller) {
+      const run = runOf(id, caller);
+      executor.cancel(run.pipeline_id, caller.userId);
+      return statusOf(run);
+    },
+
+    retry(id, caller) {
+      const run = runOf(id, caller);
+      executor.retry(run.pipeline_id, caller.userId);
+      return statusOf(runOf(run.pipeline_id, caller));
+    },
+
+    async logs(id, caller) {
+      const run = runOf(id, caller);
+      const task = [...run.tasks.values()].find(({ task_id }) => task_id === id) ?? mostTelling(run);
+      if (task?.attemptId === undefined) throw new UserError('no_log', 'Nothing of it has started yet.');
+      const text = await readTail(join(executor.attemptFolder(task.attemptId), 'log.txt'));
+      return { task_id: task.task_id, node_id: task.node.node_id, text };
+    },
+  };
+}
+
+function statusOf(run: PipelineRun): PipelineStatus {
+  return {
+    pipeline_id: run.pipeline_id,
+    name: run.checked.pipeline.name ?? null,
+    state: run.state,
+    submitted_at: new Date(run.submittedAtMs).toISOString(),
+    tasks: [...run.tasks.values()].map(taskStatus),
+  };
+}
+
+function taskStatus({ task_id, node, state, attempts, seconds, progress, outputs, error }: TaskRun): TaskStatus {
+  return {
+    task_id,
+    node_id: node.node_id,
+    task_name: node.task.name,
+    state,
+    attempts,
+    ...(seconds !== undefined && { seconds }),
+    ...(progress !== undefined && { progress }),
+    ...(state === 'succeeded' && { outputs }),
+    ...(error !== undefined && { error }),
+  };
+}
+
+function mostTelling(run: PipelineRun): TaskRun | undefined {
+  const started = [...run.tasks.values()].filter((task) => task.attemptId !== undefined);
+  const failed = started.find((task) => task.state === 'failed');
+  return failed ?? started.toSorted((a, b) => (b.startedAtMs ?? 0) - (a.startedAtMs ?? 0))[0];
+}
+
+async function readTail(path: string): Promise<string> {
+  const file = await open(path).catch(() => undefined);
+  if (file === undefined) return '';
+  try {
+    const { size } = await file.stat();
+    const start = Math.max(0, size - logTailBytes);
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(logTailBytes), 0, logTailBytes, start);
+    return buffer.toString('utf8', 0, bytesRead);
+  } finally {
+    await file.close();
+  }
+}

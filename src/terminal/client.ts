@@ -1,0 +1,120 @@
+import { on, once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { WebSocket } from 'ws';
+import type { Config } from '../config.ts';
+import { RetryableError, type TaskError, UserError } from '../core/errors.ts';
+import type { Frame } from '../core/events.ts';
+import { readServerAddress } from '../instance-lock.ts';
+import { startApp } from '../main.ts';
+
+/** A Trainyard server, seen from the terminal: the one that runs already, or one in this process. */
+export interface Client {
+  url: string;
+  /** True where the server ends with this process. */
+  embedded: boolean;
+  get<T>(path: string): Promise<T>;
+  post<T>(path: string, body: unknown): Promise<T>;
+  /** The chat's own door: sends a message and yields what the conversation then shows, frame by frame. */
+  converse(conversationId: string, signal: AbortSignal): Promise<Conversation>;
+  /** Yields a pipeline's frames from the first on. */
+  watch(pipelineId: string, signal: AbortSignal): AsyncGenerator<Frame>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+export interface Conversation {
+  send(text: string): void;
+  frames: AsyncGenerator<Frame>;
+}
+
+const reconnectMs = 500;
+
+export async function openClient(config: Config): Promise<Client> {
+  const running = await findServer(config);
+  if (running !== undefined) return clientOf(running, false, async () => {});
+  const app = await startApp({ ...config, port: 0 });
+  return clientOf(app.url, true, app.close);
+}
+
+async function findServer({ home }: Config): Promise<string | undefined> {
+  const address = readServerAddress(home);
+  if (address === undefined) return undefined;
+  const answer = await fetch(`${address.url}/healthz`, { signal: AbortSignal.timeout(2000) }).catch(() => undefined);
+  return answer?.ok ? address.url : undefined;
+}
+
+function clientOf(url: string, embedded: boolean, close: () => Promise<void>): Client {
+  return {
+    url,
+    embedded,
+    get: (path) => request(`${url}${path}`, {}),
+    post: (path, body) =>
+      request(`${url}${path}`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      }),
+
+    async converse(conversationId, signal) {
+      const feed = subscribe(url, { conversation_id: conversationId }, signal);
+      await feed.connected;
+      return {
+        frames: feed.frames,
+        send: (text) => feed.send({ type: 'message', conversation_id: conversationId, text }),
+      };
+    },
+
+    watch: (pipelineId, signal) => subscribe(url, { pipeline_id: pipelineId }, signal).frames,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+async function request<T>(url: string, init: RequestInit): Promise<T> {
+  const response = await fetch(url, init).catch((cause: unknown) => {
+    throw new RetryableError('server_gone', `The server at ${url} does not answer.`, { cause });
+  });
+  const body: unknown = await response.json();
+  if (response.ok) return body as T;
+  const { error } = body as { error: TaskError & { faults?: UserError['faults'] } };
+  throw new UserError(error.code, error.message, {
+    ...(error.hint !== undefined && { hint: error.hint }),
+    ...(error.faults !== undefined && { faults: error.faults }),
+  });
+}
+
+/** Frames over a socket that is opened again whenever it breaks, from the last frame seen. */
+function subscribe(url: string, filter: Record<string, string>, signal: AbortSignal) {
+  let seen = 0;
+  let connection = connect();
+
+  function connect() {
+    const socket = new WebSocket(url.replace(/^http/, 'ws').concat('/ws'));
+    socket.once('open', () => socket.send(JSON.stringify({ type: 'subscribe', after: seen, ...filter })));
+    socket.on('error', () => socket.terminate());
+    return { socket, messages: on(socket, 'message', { signal, close: ['close'] }) };
+  }
+
+  async function* frames(): AsyncGenerator<Frame> {
+    try {
+      while (!signal.aborted) {
+        for await (const [data] of connection.messages) {
+          const message = JSON.parse(String(data)) as Frame | { type: 'error'; error: TaskError };
+          if (message.type === 'error') throw new UserError(message.error.code, message.error.message);
+          seen = message.seq;
+          yield message;
+        }
+        await sleep(reconnectMs, undefined, { signal });
+        connection = connect();
+      }
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    } finally {
+      connection.socket.terminate();
+    }
+  }
+
+  return {
+    connected: once(connection.socket, 'open', { signal }),
+    frames: frames(),
+    send: (message: object) => connection.socket.send(JSON.stringify(message)),
+  };
+}

@@ -1,0 +1,246 @@
+import { randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { createInterface } from 'node:readline/promises';
+import type { Config } from '../config.ts';
+import { UserError } from '../core/errors.ts';
+import type { Reply } from '../core/reply.ts';
+import type { PipelineSummary } from '../executor/journal.ts';
+import { readMachine } from '../machine.ts';
+import { createPlanner, startApp } from '../main.ts';
+import { describeStatus } from '../services/actions.ts';
+import type { PipelineStatus } from '../services/pipelines.ts';
+import type { TaskInfo, TaskSummary } from '../services/tasks.ts';
+import { type Client, openClient } from './client.ts';
+import { followPipeline } from './follow.ts';
+import { formatTable } from './format.ts';
+import { replyLines, resultLines } from './show.ts';
+
+export interface CommandContext {
+  config: Config;
+  json: boolean;
+  /** Lines for a person; they go to stderr when stdout is for JSON. */
+  say: (text: string) => void;
+  /** What the command was asked for, on stdout. */
+  print: (value: unknown) => void;
+  /** Aborted by Ctrl-C. */
+  signal: AbortSignal;
+}
+
+export const exitCodes = { succeeded: 0, failed: 1, wrongInput: 2, interrupted: 130 } as const;
+
+/** Serves until it is interrupted. */
+export async function start({ config, say, signal }: CommandContext): Promise<number> {
+  const app = await startApp(config);
+  const engine = config.openai === undefined ? 'the built-in offline engine' : `${config.openai.model}`;
+  say(`Trainyard listens on ${app.url}`);
+  say(`Messages are understood by ${engine}. Heavy tasks run in a Python environment of their own.`);
+  if (app.recovered > 0) say(`Going on with ${app.recovered} pipeline${app.recovered === 1 ? '' : 's'}.`);
+  await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+  await app.close();
+  return exitCodes.succeeded;
+}
+
+/** Says a message, answers questions where a person can, and follows what was submitted to its end. */
+export async function run(message: string, context: CommandContext): Promise<number> {
+  await using client = await openClient(context.config);
+  const { reply, status } = await converse(client, message, context);
+  if (context.json) context.print({ reply, ...(status !== undefined && { status }) });
+  if (reply.kind === 'question' || reply.kind === 'refused') return exitCodes.wrongInput;
+  return status === undefined ? exitCodes.succeeded : exitCodeOf(status, context);
+}
+
+export async function converse(
+  client: Client,
+  message: string,
+  context: CommandContext,
+): Promise<{ reply: Reply; status?: PipelineStatus }> {
+  const listening = new AbortController();
+  const signal = AbortSignal.any([context.signal, listening.signal]);
+  const conversation = await client.converse(`cli_${randomUUID()}`, signal);
+  try {
+    conversation.send(message);
+    for await (const frame of conversation.frames) {
+      if (frame.type !== 'reply_sent') continue;
+      const { reply } = frame;
+      context.say(replyLines(reply));
+      if (reply.kind === 'submitted') {
+        return { reply, status: await followPipeline(client, reply.pipeline_id, reply.pipeline, context) };
+      }
+      const answer = reply.kind === 'question' ? await ask(context) : undefined;
+      if (answer === undefined) return { reply };
+      conversation.send(answer);
+    }
+    throw new UserError('interrupted', 'Interrupted.');
+  } finally {
+    listening.abort();
+  }
+}
+
+/** The person's answer, or undefined where nobody sits at a terminal. */
+async function ask({ json, signal }: CommandContext): Promise<string | undefined> {
+  if (json || !process.stdin.isTTY) return undefined;
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return await lines.question('> ', { signal });
+  } finally {
+    lines.close();
+  }
+}
+
+export function exitCodeOf({ state }: PipelineStatus, { signal }: CommandContext): number {
+  if (signal.aborted) return exitCodes.interrupted;
+  return state === 'succeeded' ? exitCodes.succeeded : exitCodes.failed;
+}
+
+/** Shows what a message would run, and runs nothing. */
+export async function plan(message: string, { config, json, say, print }: CommandContext): Promise<number> {
+  const agent = createPlanner({ ...config }, await readMachine(), { dryRun: true });
+  const reply = await agent.processMessage(message, { userId: 'local', conversationId: randomUUID() });
+  if (json) print(reply);
+  else say(replyLines(reply));
+  return reply.kind === 'question' || reply.kind === 'refused' ? exitCodes.wrongInput : exitCodes.succeeded;
+}
+
+interface Case {
+  id: string;
+  turns: string[];
+}
+
+/** JSON lines `{id, turns}` from stdin to JSON lines `{id, replies}`: every conversation for itself. */
+export async function planBatch({ config, print }: CommandContext): Promise<number> {
+  const agent = createPlanner(config, await readMachine(), { dryRun: true });
+  const lines = createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY });
+  let number = 0;
+  for await (const line of lines) {
+    number += 1;
+    if (line.trim() === '') continue;
+    const { id, turns } = parseCase(line, number);
+    const replies: Reply[] = [];
+    for (const turn of turns) {
+      replies.push(await agent.processMessage(turn, { userId: 'local', conversationId: `batch_${number}` }));
+    }
+    print({ id, replies });
+  }
+  return exitCodes.succeeded;
+}
+
+function parseCase(line: string, number: number): Case {
+  try {
+    const { id, turns } = JSON.parse(line) as Partial<Case>;
+    if (typeof id === 'string' && Array.isArray(turns) && turns.every((turn) => typeof turn === 'string')) {
+      return { id, turns };
+    }
+  } catch {
+    // Said below, with the form that is wanted.
+  }
+  throw new UserError('wrong_input', `Line ${number} of the input is not {"id": "…", "turns": ["…"]}.`);
+}
+
+/** Submits a pipeline from a file, with further global inputs from the command line. */
+export async function submit(
+  file: string,
+  inputs: readonly string[],
+  wait: boolean,
+  context: CommandContext,
+): Promise<number> {
+  const pipeline = addInputs(await readPipeline(file), inputs);
+  await using client = await openClient(context.config);
+  const submitted = await client.post<{ pipeline_id: string; task_ids: string[] }>('/api/pipelines', pipeline);
+  context.say(`Submitted as ${submitted.pipeline_id}.`);
+  if (!wait && client.embedded) {
+    context.say('No server runs: this one stays until the pipeline is over, or start one with `trainyard start`.');
+  }
+  if (!wait && !client.embedded) {
+    if (context.json) context.print(submitted);
+    return exitCodes.succeeded;
+  }
+  const current = await client.get<PipelineStatus>(`/api/pipelines/${submitted.pipeline_id}`);
+  const nodes = current.tasks.map(({ node_id, task_name }) => ({ node_id, task_name }));
+  const status = await followPipeline(client, submitted.pipeline_id, { nodes }, context);
+  if (context.json) context.print({ ...submitted, status });
+  return exitCodeOf(status, context);
+}
+
+async function readPipeline(file: string): Promise<unknown> {
+  const text = await readFile(file, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+    const why = cause.code === 'ENOENT' ? 'does not exist' : `cannot be read (${cause.code ?? cause.message})`;
+    throw new UserError('file_unreadable', `The file ${file} ${why}.`, { cause });
+  });
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new UserError('not_json', `${file} is not JSON: ${reason}.`, { cause });
+  }
+}
+
+/** `name=value` pairs as global inputs; a value that is JSON is taken as such, else as text. */
+function addInputs(pipeline: unknown, inputs: readonly string[]): unknown {
+  if (inputs.length === 0 || typeof pipeline !== 'object' || pipeline === null) return pipeline;
+  const pairs = inputs.map((pair): [string, unknown] => {
+    const equals = pair.indexOf('=');
+    if (equals <= 0) throw new UserError('wrong_input', `--input takes name=value, not "${pair}".`);
+    return [pair.slice(0, equals), parseValue(pair.slice(equals + 1))];
+  });
+  const { global_inputs: globals = {} } = pipeline as { global_inputs?: object };
+  return { ...pipeline, global_inputs: { ...globals, ...Object.fromEntries(pairs) } };
+}
+
+function parseValue(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+export async function status(id: string | undefined, context: CommandContext): Promise<number> {
+  await using client = await openClient(context.config);
+  if (id === undefined) {
+    const { pipelines } = await client.get<{ pipelines: PipelineSummary[] }>('/api/pipelines');
+    if (context.json) context.print(pipelines);
+    else context.say(pipelines.length === 0 ? 'Nothing has been run yet.' : pipelineTable(pipelines));
+    return exitCodes.succeeded;
+  }
+  const found = await client.get<PipelineStatus>(`/api/pipelines/${encodeURIComponent(id)}`);
+  if (context.json) context.print(found);
+  else context.say([describeStatus(found), resultLines(found.tasks)].filter(Boolean).join('\n\n'));
+  return exitCodes.succeeded;
+}
+
+function pipelineTable(pipelines: readonly PipelineSummary[]): string {
+  const rows = pipelines.map((row) => [row.pipeline_id, row.state, row.submitted_at, row.name ?? '']);
+  return formatTable(['pipeline', 'state', 'submitted', 'name'], rows);
+}
+
+export async function tasks(name: string | undefined, context: CommandContext): Promise<number> {
+  const { createTaskService } = await import('../services/tasks.ts');
+  const { catalogue } = await import('../../tasks/index.ts');
+  const service = createTaskService(catalogue);
+  const found: TaskSummary[] | TaskInfo = name === undefined ? service.list() : service.info(name);
+  if (context.json) context.print(found);
+  else context.say(Array.isArray(found) ? taskTable(found) : taskLines(found));
+  return exitCodes.succeeded;
+}
+
+function taskTable(list: readonly TaskSummary[]): string {
+  return list.map((task) => `${task.name.padEnd(18)}${task.task_type.padEnd(14)}${task.summary}`).join('\n');
+}
+
+function taskLines({ name, task_type, summary, examples, input_schema }: TaskInfo): string {
+  const properties = Object.entries((input_schema.properties ?? {}) as Record<string, { description?: string }>);
+  const required = new Set(input_schema.required as string[] | undefined);
+  const inputs = properties.map(
+    ([input, { description = '' }]) =>
+      `  ${input.padEnd(16)}${required.has(input) ? 'required  ' : '          '}${description}`,
+  );
+  return [
+    `${name} (${task_type}): ${summary}`,
+    '',
+    'Inputs',
+    ...inputs,
+    '',
+    'Examples',
+    ...examples.map((text) => `  ${text}`),
+  ].join('\n');
+}

@@ -1,0 +1,40 @@
+import type { Pipeline } from '../core/pipeline.ts';
+import type { PipelineStatus } from '../services/pipelines.ts';
+import type { Client } from './client.ts';
+import type { CommandContext } from './commands.ts';
+import { createProgressView } from './progress-view.ts';
+import { resultLines } from './show.ts';
+
+/**
+ * Shows a pipeline's progress until it is over, then its results. Ctrl-C cancels a pipeline whose server is
+ * in this process, and leaves one that a server of its own runs.
+ */
+export async function followPipeline(
+  client: Client,
+  pipelineId: string,
+  pipeline: Pipeline,
+  context: CommandContext,
+): Promise<PipelineStatus> {
+  const view = createProgressView(pipeline, process.stderr);
+  const over = new AbortController();
+  const path = `/api/pipelines/${encodeURIComponent(pipelineId)}`;
+  const onInterrupt = () => {
+    if (client.embedded) void client.post(`${path}/cancel`, {});
+    else over.abort();
+  };
+  context.signal.addEventListener('abort', onInterrupt, { once: true });
+  try {
+    for await (const frame of client.watch(pipelineId, over.signal)) {
+      view.show(frame);
+      if (frame.type === 'pipeline_finished') break;
+    }
+  } finally {
+    context.signal.removeEventListener('abort', onInterrupt);
+    over.abort();
+    view.end();
+  }
+  const status = await client.get<PipelineStatus>(path);
+  if (status.state === 'running') context.say(`${pipelineId} goes on; \`trainyard status ${pipelineId}\` shows it.`);
+  else context.say(`\n${pipelineId} ${status.state}.\n\n${resultLines(status.tasks)}\n`);
+  return status;
+}

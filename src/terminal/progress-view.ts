@@ -1,0 +1,133 @@
+import { styleText } from 'node:util';
+import logUpdate from 'log-update';
+import type { Frame } from '../core/events.ts';
+import type { Pipeline } from '../core/pipeline.ts';
+import { formatCount, formatSeconds } from './format.ts';
+
+interface NodeView {
+  name: string;
+  state: 'waiting' | 'running' | 'succeeded' | 'failed' | 'skipped' | 'cancelled';
+  phase: string;
+  /** 0 to 1, undefined until it can be told. */
+  share: number | undefined;
+  detail: string;
+}
+
+/** Shows a running pipeline: a live block on a terminal, a line at each change elsewhere. */
+export interface ProgressView {
+  show(frame: Frame): void;
+  end(): void;
+}
+
+const barWidth = 24;
+const plainEveryMs = 10_000;
+
+export function createProgressView(pipeline: Pipeline, stream: NodeJS.WriteStream): ProgressView {
+  const nodes = new Map<string, NodeView>(
+    pipeline.nodes.map(({ node_id }) => [
+      node_id,
+      { name: node_id, state: 'waiting', phase: '', share: undefined, detail: '' },
+    ]),
+  );
+  return stream.isTTY ? liveView(nodes) : plainView(nodes, stream);
+}
+
+function liveView(nodes: Map<string, NodeView>): ProgressView {
+  const draw = () => logUpdate([...nodes.values()].map(liveLine).join('\n'));
+  return {
+    show(frame) {
+      if (moveOn(nodes, frame)) draw();
+    },
+    end: () => logUpdate.done(),
+  };
+}
+
+function plainView(nodes: Map<string, NodeView>, stream: NodeJS.WriteStream): ProgressView {
+  let lastProgress = 0;
+  return {
+    show(frame) {
+      const node = moveOn(nodes, frame);
+      if (node === undefined) return;
+      if (frame.type === 'task_progress') {
+        if (performance.now() - lastProgress < plainEveryMs) return;
+        lastProgress = performance.now();
+      }
+      stream.write(`${plainLine(node)}\n`);
+    },
+    end: () => {},
+  };
+}
+
+/** Takes a frame in; returns the node that it changed. */
+function moveOn(nodes: Map<string, NodeView>, frame: Frame): NodeView | undefined {
+  const node = 'node_id' in frame ? nodes.get(frame.node_id) : undefined;
+  if (node === undefined) return undefined;
+  switch (frame.type) {
+    case 'task_started':
+      Object.assign(node, { state: 'running', phase: '', share: undefined, detail: 'starting' });
+      break;
+    case 'task_progress':
+      node.phase = frame.phase;
+      node.share = frame.total ? Math.min(1, frame.step / frame.total) : undefined;
+      node.detail = progressDetail(frame);
+      break;
+    case 'task_message':
+      node.detail = frame.text;
+      break;
+    case 'task_succeeded':
+      Object.assign(node, { state: 'succeeded', share: 1, detail: formatSeconds(frame.seconds) });
+      break;
+    case 'attempt_failed':
+      Object.assign(node, { state: 'waiting', share: undefined, detail: `${frame.error.message} Trying again.` });
+      break;
+    case 'task_failed':
+      Object.assign(node, { state: 'failed', detail: [frame.error.message, frame.error.hint].join(' ').trim() });
+      break;
+    case 'task_skipped':
+      Object.assign(node, { state: 'skipped', detail: `because of ${frame.because}` });
+      break;
+    case 'task_cancelled':
+      Object.assign(node, { state: 'cancelled', detail: '' });
+      break;
+    default:
+      return undefined;
+  }
+  return node;
+}
+
+function progressDetail({ step, total, eta_seconds, metrics }: Frame & { type: 'task_progress' }): string {
+  const { loss, tokens_per_second: speed } = metrics;
+  return [
+    total ? `${formatCount(step)}/${formatCount(total)}` : '',
+    typeof loss === 'number' ? `loss ${loss.toFixed(3)}` : '',
+    typeof speed === 'number' ? `${formatCount(speed)} tok/s` : '',
+    eta_seconds === null ? 'estimating' : `${formatSeconds(eta_seconds)} left`,
+  ]
+    .filter((part) => part !== '')
+    .join(' · ');
+}
+
+const marks = {
+  waiting: ['○', 'gray'],
+  running: ['◐', 'cyan'],
+  succeeded: ['✓', 'green'],
+  failed: ['✗', 'red'],
+  skipped: ['–', 'gray'],
+  cancelled: ['▪', 'yellow'],
+} as const;
+
+function liveLine(node: NodeView): string {
+  const [mark, color] = marks[node.state];
+  const share = node.share;
+  const filled = Math.round((share ?? 0) * barWidth);
+  const bar = '█'.repeat(filled) + '░'.repeat(barWidth - filled);
+  const percent = share === undefined ? '    ' : `${Math.round(share * 100)} %`.padStart(5);
+  const middle = node.state === 'running' || node.state === 'succeeded' ? `${bar} ${percent}` : node.state;
+  return `${styleText(color, mark)} ${node.name.padEnd(16)} ${middle}  ${[node.phase, node.detail].filter(Boolean).join(' ')}`;
+}
+
+function plainLine(node: NodeView): string {
+  const [mark] = marks[node.state];
+  const percent = node.share === undefined ? '' : `${Math.round(node.share * 100)} %`;
+  return [mark, node.name.padEnd(16), node.state.padEnd(9), percent, node.phase, node.detail].filter(Boolean).join(' ');
+}

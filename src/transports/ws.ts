@@ -1,0 +1,94 @@
+import { upgradeWebSocket } from '@hono/node-server';
+import type { Hono } from 'hono';
+import type { WebSocket } from 'ws';
+import { z } from 'zod';
+import { toTaskError } from '../core/errors.ts';
+import type { Journal } from '../executor/journal.ts';
+import { followFrames } from '../services/feed.ts';
+import { localUser } from '../services/local-user.ts';
+import type { Services } from '../services/services.ts';
+
+/** What a client sends. Answers to messages come as `reply_sent` frames of the conversation. */
+export const clientMessageSchema = z.discriminatedUnion('type', [
+  z.object({
+    type: z.literal('subscribe'),
+    /** The last sequence number seen; 0 for everything from the beginning. */
+    after: z.int().nonnegative(),
+    conversation_id: z.string().optional(),
+    pipeline_id: z.string().optional(),
+  }),
+  z.object({
+    type: z.literal('message'),
+    conversation_id: z.string().min(1).max(200),
+    text: z.string(),
+  }),
+]);
+
+const congestedBytes = 2 ** 20;
+const pingMs = 30_000;
+
+/** Chat messages in, frames of the journal out. */
+export function addWebSocket(app: Hono, services: Services, journal: Journal): void {
+  app.get(
+    '/ws',
+    upgradeWebSocket(() => {
+      let subscription = new AbortController();
+      let ping: NodeJS.Timeout | undefined;
+
+      function subscribe(
+        socket: WebSocket,
+        request: z.infer<typeof clientMessageSchema> & { type: 'subscribe' },
+      ): void {
+        subscription.abort();
+        subscription = new AbortController();
+        const { signal } = subscription;
+        followFrames(journal, {
+          after: request.after,
+          signal,
+          send: (frame) => sendFrame(socket, JSON.stringify(frame)),
+          ...(request.conversation_id !== undefined && { conversationId: request.conversation_id }),
+          ...(request.pipeline_id !== undefined && { pipelineId: request.pipeline_id }),
+        }).catch(() => socket.terminate());
+      }
+
+      async function receive(socket: WebSocket, data: unknown): Promise<void> {
+        try {
+          const message = clientMessageSchema.parse(JSON.parse(String(data)));
+          if (message.type === 'subscribe') subscribe(socket, message);
+          else await services.conversations.send(message.text, message.conversation_id, localUser);
+        } catch (error) {
+          const known = error instanceof z.ZodError || error instanceof SyntaxError;
+          const wrong = { kind: 'user', code: 'wrong_message', message: 'The message has a wrong form.' };
+          socket.send(JSON.stringify({ type: 'error', error: known ? wrong : toTaskError(error) }));
+        }
+      }
+
+      return {
+        onOpen(_, { raw }) {
+          ping = setInterval(() => (raw as WebSocket | undefined)?.ping(), pingMs);
+        },
+        onMessage({ data }, { raw }) {
+          if (raw !== undefined) void receive(raw as WebSocket, data);
+        },
+        onClose() {
+          clearInterval(ping);
+          subscription.abort();
+        },
+      };
+    }),
+  );
+}
+
+/** Hands a frame to the socket, and waits while too much lies unsent. */
+function sendFrame(socket: WebSocket, text: string): Promise<void> | void {
+  if (socket.bufferedAmount < congestedBytes) {
+    socket.send(text, ignoreClosed);
+    return;
+  }
+  return new Promise((resolve, reject) => {
+    socket.send(text, (error) => (error ? reject(error) : resolve()));
+  });
+}
+
+/** A socket that has closed is noticed by its close event. */
+function ignoreClosed(): void {}
