@@ -1,4 +1,4 @@
-"""An invented world: people, towns, ships, companies and books with made-up names.
+"""An invented world: people, towns, ships and companies with made-up names.
 
 It is the source of `builtin:squad-mini` (questions about passages) and of the text that
 `builtin:tiny-llama` is trained on (passages and their summaries, never an answered question).
@@ -12,13 +12,35 @@ import zlib
 
 POOLS = {"validation": {0}, "train": {1}, "pretraining": {2, 3, 4, 5, 6, 7, 8, 9}}
 
-FIRST = "Al An Ar As Ba Bel Bra Bri Cal Cas Cor Da Del Dor El Er Fa Fen Gal Gar Hal Har Hol Is Jan Jor Ka Kel Kor La Len Lor Mar Mel Mor Na Nel Nor Ol Or Pa Pel Per Quin Ra Ren Ros Sa Sel Sto Ta Tam Tor Ul Va Vel Vin Wal Wen Yar Zan Zor".split()
-MIDDLE = "ba be bi da de do fa ga go ha ka ki la le li lo ma me mi mo na ne ni no ra re ri ro sa se so ta te ti to va ve vi wa za".split()
-LAST = "beck bor by dale dan den dell don dra field ford gan gard gate ham hurst kin la land lin low ma man mar mere mond mont na ner nes ney rick ran ren ric rin rock roth ry sen ser shaw son ster tan ter thal thorn ton vale van vin wick win worth".split()
+FIRST = """
+Al An Ar As Ba Bel Bra Bri Cal Cas Cor Da Del Dor El Er Fa Fen Gal Gar Hal Har Hol Is Jan Jor Ka Kel Kor La Len
+Lor Mar Mel Mor Na Nel Nor Ol Or Pa Pel Per Quin Ra Ren Ros Sa Sel Sto Ta Tam Tor Ul Va Vel Vin Wal Wen Yar Zan
+Zor
+""".split()
+MIDDLE = """
+ba be bi da de do fa ga go ha ka ki la le li lo ma me mi mo na ne ni no ra re ri ro sa se so ta te ti to va ve
+vi wa za
+""".split()
+LAST = """
+beck bor by dale dan den dell don dra field ford gan gard gate ham hurst kin la land lin low ma man mar mere
+mond mont na ner nes ney rick ran ren ric rin rock roth ry sen ser shaw son ster tan ter thal thorn ton vale van
+vin wick win worth
+""".split()
 
-TRADES = "baker,botanist,carpenter,chemist,clockmaker,doctor,engineer,farmer,fisher,gardener,geologist,glassblower,judge,mason,miner,nurse,painter,pilot,poet,potter,printer,sailor,singer,surveyor,tailor,teacher,weaver,writer".split(",")
-GOODS = "amber,apples,barley,bells,bricks,candles,cheese,clocks,coal,copper,cotton,glass,honey,iron,lamps,leather,linen,paper,pearls,pottery,ropes,salt,silk,silver,soap,steel,tea,timber,wheat,wine,wool".split(",")
-INVENTIONS = "a diving bell,a folding bridge,a grain dryer,a hand loom,a letter press,a rain gauge,a sea compass,a steam pump,a stone saw,a sugar mill,a tide clock,a water wheel,a weather kite,a wind organ".split(",")
+TRADES = (
+    "baker, botanist, carpenter, chemist, clockmaker, doctor, engineer, farmer, fisher, gardener, geologist, "
+    "glassblower, judge, mason, miner, nurse, painter, pilot, poet, potter, printer, sailor, singer, surveyor, "
+    "tailor, teacher, weaver, writer"
+).split(", ")
+GOODS = (
+    "amber, apples, barley, bells, bricks, candles, cheese, clocks, coal, copper, cotton, glass, honey, iron, "
+    "lamps, leather, linen, paper, pearls, pottery, ropes, salt, silk, silver, soap, steel, tea, timber, wheat, "
+    "wine, wool"
+).split(", ")
+INVENTIONS = (
+    "a diving bell, a folding bridge, a grain dryer, a hand loom, a letter press, a rain gauge, a sea compass, a "
+    "steam pump, a stone saw, a sugar mill, a tide clock, a water wheel, a weather kite, a wind organ"
+).split(", ")
 
 # kind → relation → (kind of value, sentences of a passage, sentences of a summary, questions).
 # X is the subject and Y the value; a sentence of a summary ends with its value.
@@ -26,7 +48,11 @@ KINDS = {
     "person": {
         "birthplace": (
             "town",
-            ["X was born in Y.", "X came into the world in the town of Y.", "The parents of X lived in Y, where X was born."],
+            [
+                "X was born in Y.",
+                "X came into the world in the town of Y.",
+                "The parents of X lived in Y, where X was born.",
+            ],
             ["The birthplace of X is Y.", "X was born in Y."],
             ["Where was X born?", "In which town was X born?"],
         ),
@@ -96,7 +122,11 @@ KINDS = {
         ),
         "launch_year": (
             "year",
-            ["The X was launched in the year Y.", "It was in Y that the X was launched.", "The launch of the X was in Y."],
+            [
+                "The X was launched in the year Y.",
+                "It was in Y that the X was launched.",
+                "The launch of the X was in Y.",
+            ],
             ["The X was launched in the year Y.", "The launch year of the X is Y."],
             ["In what year was the X launched?", "When was the X launched?"],
         ),

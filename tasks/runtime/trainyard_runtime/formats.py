@@ -87,7 +87,9 @@ def recognise(available: list[str], given: dict[str, str] | None = None) -> Form
     targets = {target.removesuffix("?") for _, wanted in KNOWN for target in wanted}
     unknown = sorted(set(given) - targets)
     if unknown:
-        raise user_error("unknown_column", f"columns has an unknown target {unknown[0]!r}.", f"Known: {', '.join(sorted(targets))}.")
+        raise user_error(
+            "unknown_column", f"columns has an unknown target {unknown[0]!r}.", f"Known: {', '.join(sorted(targets))}."
+        )
     for name, wanted in KNOWN:
         if any(target not in wanted and target + "?" not in wanted for target in given):
             continue
@@ -116,7 +118,9 @@ def normaliser(format: Format) -> Callable[[dict, int], dict]:
     if format.name == "squad":
         return lambda row, number: squad_row(row, columns, number)
     if format.shown == "sharegpt":
-        return lambda row, _: {"messages": sharegpt_messages(row.get(columns["conversations"]), columns["conversations"])}
+        return lambda row, _: {
+            "messages": sharegpt_messages(row.get(columns["conversations"]), columns["conversations"])
+        }
     if format.name == "messages":
         return lambda row, _: {"messages": messages(row.get(columns["messages"]), columns["messages"])}
     if format.name == "instruction":

@@ -62,7 +62,7 @@ def named_model(name: str) -> ModelSource:
 
 
 def device_for(attempt: Attempt) -> str:
-    """"cuda" when the attempt was given GPUs, else "cpu"; never a silent fallback (terminal: gpu_unavailable)."""
+    """ "cuda" when the attempt was given GPUs, else "cpu"; never a silent fallback (terminal: gpu_unavailable)."""
     if not attempt.limits.get("gpus"):
         return "cpu"
     import torch

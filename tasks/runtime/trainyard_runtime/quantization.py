@@ -28,7 +28,9 @@ def ptq_config(bits, method: str):
             "Use bits 8 (methods int8_weight_only and int8_dynamic).",
         )
     if method not in PTQ_METHODS:
-        raise user_error("unsupported_method", f"ptq knows no method {method!r}.", f"Use one of {', '.join(PTQ_METHODS)}.")
+        raise user_error(
+            "unsupported_method", f"ptq knows no method {method!r}.", f"Use one of {', '.join(PTQ_METHODS)}."
+        )
     from torchao.quantization import Int8DynamicActivationInt8WeightConfig, Int8WeightOnlyConfig
 
     return Int8WeightOnlyConfig() if method == "int8_weight_only" else Int8DynamicActivationInt8WeightConfig()

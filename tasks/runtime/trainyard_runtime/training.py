@@ -17,7 +17,6 @@ from .settings import Settings
 CHECKPOINT_EVERY_SECONDS = 120
 
 
-
 class Collator:
     """Pads examples to the batch's longest; counts tokens for tokens_per_second.
 

@@ -18,7 +18,15 @@ def run(attempt: Attempt) -> tuple[dict, dict]:
     dataset = formats.Dataset.open(attempt)
     wanted = wanted_metrics(attempt.inputs.get("metrics"), dataset.format)
 
-    from ..models import compute_dtype, load_config, load_model, load_tokenizer, model_source, prepare_torch, weights_bytes
+    from ..models import (
+        compute_dtype,
+        load_config,
+        load_model,
+        load_tokenizer,
+        model_source,
+        prepare_torch,
+        weights_bytes,
+    )
 
     source = model_source(attempt)
     device = prepare_torch(attempt)
@@ -47,7 +55,9 @@ def run(attempt: Attempt) -> tuple[dict, dict]:
         timed["tokens_per_second"] = round(speed, 1)
     if source.folder:
         timed["model_bytes"] = weights_bytes(source.folder)
-    resources = {"report_id": {"kind": "report", "path": "artifacts/report", "metadata": {**report, "metrics": metrics}}}
+    resources = {
+        "report_id": {"kind": "report", "path": "artifacts/report", "metadata": {**report, "metrics": metrics}}
+    }
     return {"metrics": metrics | timed}, resources
 
 
@@ -71,7 +81,9 @@ def answer_metrics(attempt: Attempt, model, tokenizer, rows: list[dict], format:
     limit = getattr(model.config, "max_position_embeddings", None) or 4096
     new_tokens = NEW_TOKENS.get(format, 128)
     room = max(limit - new_tokens - len(bos), 1)
-    prompts = [bos + ids[-room:] for ids in tokenizer([prompt for prompt, _ in asked], add_special_tokens=False)["input_ids"]]
+    prompts = [
+        bos + ids[-room:] for ids in tokenizer([prompt for prompt, _ in asked], add_special_tokens=False)["input_ids"]
+    ]
     texts, speed = generate(attempt, model, tokenizer, prompts, new_tokens, one_line=format == "squad")
     scores = [answers.score(text, golds) for text, (_, golds) in zip(texts, asked, strict=True)]
     mean = {name: 100 * sum(score[name] for score in scores) / len(scores) for name in ("exact_match", "f1")}

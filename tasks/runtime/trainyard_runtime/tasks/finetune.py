@@ -15,7 +15,17 @@ def run(attempt: Attempt) -> tuple[dict, dict]:
     started = time.monotonic()
     dataset = formats.Dataset.open(attempt)
 
-    from ..models import compute_dtype, keep_advice, load_config, load_model, load_tokenizer, measure, model_source, prepare_torch, save_model
+    from ..models import (
+        compute_dtype,
+        keep_advice,
+        load_config,
+        load_model,
+        load_tokenizer,
+        measure,
+        model_source,
+        prepare_torch,
+        save_model,
+    )
 
     source = model_source(attempt)
     settings = resolve(attempt, model_advice(source.folder, "finetune"))
@@ -23,7 +33,9 @@ def run(attempt: Attempt) -> tuple[dict, dict]:
     tokenizer = load_tokenizer(source)
     config = load_config(source)
     if getattr(config, "quantization_config", None):
-        raise user_error("quantized_model", f"{source.name} is quantized.", "Finetune the model it was made from, then quantize.")
+        raise user_error(
+            "quantized_model", f"{source.name} is quantized.", "Finetune the model it was made from, then quantize."
+        )
     attempt.progress("tokenize")
     rows = dataset.rows(dataset.train_split)
     examples = encode_rows(attempt, rows, dataset.format, tokenizer, settings.max_seq_length)
@@ -42,7 +54,9 @@ def run(attempt: Attempt) -> tuple[dict, dict]:
     else:
         model = new_adapter(base, settings)
     trained, _ = model.get_nb_trainable_parameters()
-    attempt.message(f"LoRA on {source.name}: {trained:,} of {base.num_parameters():,} parameters, {len(examples):,} examples.")
+    attempt.message(
+        f"LoRA on {source.name}: {trained:,} of {base.num_parameters():,} parameters, {len(examples):,} examples."
+    )
     metrics = train_model(attempt, model, tokenizer.pad_token_id, examples, settings, validation)
 
     attempt.progress("save")
@@ -54,7 +68,12 @@ def run(attempt: Attempt) -> tuple[dict, dict]:
     metrics |= measure(folder, merged.num_parameters())
     metrics |= {"trained_parameters": trained, "device": device, "seconds": round(time.monotonic() - started, 2)}
     described = {"base_model": source.name, "dtype": str(saved_dtype).removeprefix("torch.")}
-    model_metadata = {**described, "task": "finetune", "parameters": merged.num_parameters(), "settings": settings.as_dict()}
+    model_metadata = {
+        **described,
+        "task": "finetune",
+        "parameters": merged.num_parameters(),
+        "settings": settings.as_dict(),
+    }
     lora_metadata = {"base_model": source.name, "lora_rank": settings.lora_rank, "lora_alpha": settings.lora_alpha}
     resources = {
         "model_id": {"kind": "model", "path": "artifacts/model", "metadata": model_metadata},

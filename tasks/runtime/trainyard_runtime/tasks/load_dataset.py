@@ -2,6 +2,7 @@
 
 import csv
 import importlib
+import io
 import json
 from collections.abc import Iterable
 from pathlib import Path
@@ -22,7 +23,9 @@ Splits = dict[str, Iterable[dict]]
 def run(attempt: Attempt) -> tuple[dict, dict]:
     dataset_path = attempt.inputs.get("dataset_path")
     if not dataset_path:
-        raise user_error("missing_input", "load_dataset needs dataset_path.", "Give huggingface:NAME, a file or builtin:NAME.")
+        raise user_error(
+            "missing_input", "load_dataset needs dataset_path.", "Give huggingface:NAME, a file or builtin:NAME."
+        )
     attempt.progress("read")
     splits, label_names = read_splits(dataset_path, attempt.inputs.get("split"))
     splits = {name: list(limited(rows, attempt.inputs.get("max_samples"))) for name, rows in splits.items()}
@@ -125,7 +128,9 @@ def read_local(dataset_path: str, split: str | None) -> Splits:
         files = {found.stem: found for found in sorted(path.iterdir()) if found.suffix.lower() in FILE_TYPES}
         if not files:
             raise user_error(
-                "file_not_found", f"The folder {dataset_path} holds no data file.", f"Known types: {' '.join(FILE_TYPES)}."
+                "file_not_found",
+                f"The folder {dataset_path} holds no data file.",
+                f"Known types: {' '.join(FILE_TYPES)}.",
             )
         return {name: read_file(files[name]) for name in chosen(list(files), split, dataset_path)}
     if not path.is_file():
@@ -151,9 +156,7 @@ def chosen(available: list[str], split: str | None, dataset_path: str) -> list[s
         order = {"train": 0, "validation": 1, "test": 2}
         return sorted(available, key=lambda name: (order.get(name, 3), name))
     if split not in available:
-        raise user_error(
-            "unknown_split", f"{dataset_path} has no split {split!r}.", f"It has: {', '.join(available)}."
-        )
+        raise user_error("unknown_split", f"{dataset_path} has no split {split!r}.", f"It has: {', '.join(available)}.")
     return [split]
 
 
@@ -176,27 +179,36 @@ def read_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise user_error("bad_encoding", f"{path.name} is not UTF-8 (byte {error.start}).", "Save it as UTF-8.") from error
+        raise user_error(
+            "bad_encoding", f"{path.name} is not UTF-8 (byte {error.start}).", "Save it as UTF-8."
+        ) from error
     except PermissionError as error:
         raise user_error("file_unreadable", f"{path.name} may not be read.", "Allow reading it.") from error
 
 
-def bad_file(path: Path, where: str, reason: str, sample: str):
-    return user_error("bad_rows", f"{path.name}, {where}: {reason}. It reads: {sample[:200]!r}", "Repair the file.")
+def bad_file(path: Path, bad: list[tuple[str, str, str]], total: int):
+    """The user error bad_rows for a file whose bad rows are listed as (where, reason, what stands there)."""
+    where, reason, sample = bad[0]
+    count = f"{len(bad):,} of {total:,} rows are bad"
+    message = f"{path.name}, {where}: {reason}. {count}. It reads: {sample[:200]!r}"
+    return user_error("bad_rows", message, "Repair or remove these rows; none is skipped silently.")
 
 
 def json_lines(path: Path) -> list[dict]:
-    rows = []
+    rows, bad = [], []
     for number, line in enumerate(read_text(path).split("\n"), start=1):
         if not line.strip():
             continue
         try:
             row = json.loads(line)
+            if isinstance(row, dict):
+                rows.append(row)
+            else:
+                bad.append((f"line {number}", "not a JSON object", line))
         except json.JSONDecodeError as error:
-            raise bad_file(path, f"line {number}", f"not JSON ({error.msg})", line) from error
-        if not isinstance(row, dict):
-            raise bad_file(path, f"line {number}", "not a JSON object", line)
-        rows.append(row)
+            bad.append((f"line {number}", f"not JSON ({error.msg})", line))
+    if bad:
+        raise bad_file(path, bad, len(rows) + len(bad))
     return rows
 
 
@@ -208,28 +220,38 @@ def json_content(path: Path):
         if error.msg == "Extra data" and text.lstrip().startswith("{"):
             return json_lines(path)  # JSON lines under another name
         line = text.split("\n")[error.lineno - 1]
-        raise bad_file(path, f"line {error.lineno}", f"not JSON ({error.msg})", line) from error
+        where = f"line {error.lineno}"
+        raise user_error(
+            "bad_rows", f"{path.name}, {where}: not JSON ({error.msg}). It reads: {line[:200]!r}", "Repair it."
+        ) from error
 
 
 def checked_rows(content, path: Path) -> list[dict]:
     if not isinstance(content, list):
         raise user_error("bad_rows", f"{path.name} is not a list of rows.", 'Write [{"column": value, …}, …].')
-    for number, row in enumerate(content, start=1):
-        if not isinstance(row, dict):
-            raise bad_file(path, f"row {number}", "not a JSON object", json.dumps(row, ensure_ascii=False))
+    bad = [
+        (f"row {number}", "not a JSON object", json.dumps(row, ensure_ascii=False))
+        for number, row in enumerate(content, start=1)
+        if not isinstance(row, dict)
+    ]
+    if bad:
+        raise bad_file(path, bad, len(content))
     return content
 
 
 def csv_rows(path: Path) -> list[dict]:
     """Rows by the header's names; cells that hold JSON objects or lists are read as such (answers, messages)."""
-    reader = csv.DictReader(read_text(path).splitlines(keepends=True))
-    rows = []
-    for number, row in enumerate(reader, start=1):
-        if None in row or None in row.values():
-            cells = len(row) - (None in row) + len(row.get(None) or []) - sum(v is None for v in row.values())
-            reason = f"it has {cells} cells, the header {len(reader.fieldnames or [])}"
-            raise bad_file(path, f"row {number} (line {reader.line_num})", reason, str(row))
-        rows.append({name: json_cell(cell) for name, cell in row.items()})
+    reader = csv.reader(io.StringIO(read_text(path), newline=""))
+    header = next(reader, [])
+    rows, bad = [], []
+    for number, cells in enumerate(filter(None, reader), start=1):
+        if len(cells) == len(header):
+            rows.append(dict(zip(header, map(json_cell, cells), strict=True)))
+        else:
+            where = f"row {number} (line {reader.line_num})"
+            bad.append((where, f"it has {len(cells)} cells, the header {len(header)}", ",".join(cells)))
+    if bad:
+        raise bad_file(path, bad, len(rows) + len(bad))
     return rows
 
 

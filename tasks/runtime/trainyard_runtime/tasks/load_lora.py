@@ -21,7 +21,9 @@ def run(attempt: Attempt) -> tuple[dict, dict]:
         shutil.copyfile(path, folder / name)
     config = read_json(folder / "adapter_config.json")
     if config.get("peft_type") != "LORA":
-        raise user_error("not_lora", f"{lora_path} is an adapter of type {config.get('peft_type')!r}.", "Give a LoRA adapter.")
+        raise user_error(
+            "not_lora", f"{lora_path} is an adapter of type {config.get('peft_type')!r}.", "Give a LoRA adapter."
+        )
     base_model = config.get("base_model_name_or_path")
     attempt.message(f"Adapter for {base_model}, rank {config.get('r')}.")
     metadata = {"base_model": base_model, "lora_rank": config.get("r"), "lora_alpha": config.get("lora_alpha")}
@@ -32,8 +34,14 @@ def local_files(lora_path: str) -> dict[str, Path] | None:
     """The adapter's files in a local folder; None when the path is a hub's owner/name."""
     folder = Path(lora_path).expanduser()
     if not folder.is_dir():
-        if lora_path.startswith((".", "/", "~")) or lora_path.count("/") != 1 and not lora_path.startswith("huggingface:"):
-            raise user_error("file_not_found", f"There is no folder {lora_path}.", "Check the path, or give huggingface:owner/name.")
+        if (
+            lora_path.startswith((".", "/", "~"))
+            or lora_path.count("/") != 1
+            and not lora_path.startswith("huggingface:")
+        ):
+            raise user_error(
+                "file_not_found", f"There is no folder {lora_path}.", "Check the path, or give huggingface:owner/name."
+            )
         return None
     missing = [name for name in ADAPTER_FILES if not (folder / name).is_file()]
     if missing:

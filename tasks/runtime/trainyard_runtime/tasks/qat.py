@@ -17,7 +17,16 @@ def run(attempt: Attempt) -> tuple[dict, dict]:
     bits = attempt.inputs.get("bits", 8)
     dataset = formats.Dataset.open(attempt)
 
-    from ..models import compute_dtype, keep_advice, load_model, load_tokenizer, measure, model_source, prepare_torch, save_model
+    from ..models import (
+        compute_dtype,
+        keep_advice,
+        load_model,
+        load_tokenizer,
+        measure,
+        model_source,
+        prepare_torch,
+        save_model,
+    )
 
     source = model_source(attempt)
     settings = resolve(attempt, model_advice(source.folder, "qat"), DEFAULTS)
@@ -30,7 +39,9 @@ def run(attempt: Attempt) -> tuple[dict, dict]:
     config = quantization.config_of(source)
     torchao_config = quantization.qat_config(bits)
     attempt.progress("tokenize")
-    examples = encode_rows(attempt, dataset.rows(dataset.train_split), dataset.format, tokenizer, settings.max_seq_length)
+    examples = encode_rows(
+        attempt, dataset.rows(dataset.train_split), dataset.format, tokenizer, settings.max_seq_length
+    )
     watched = dataset.rows(dataset.evaluation_split)[:WATCHED_ROWS]
     validation = encode_rows(attempt, watched, dataset.format, tokenizer, settings.max_seq_length)
 

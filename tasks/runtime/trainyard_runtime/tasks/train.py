@@ -5,8 +5,8 @@ import time
 from .. import formats
 from ..attempt import Attempt
 from ..errors import user_error
-from ..settings import resolve
 from ..examples import IGNORED
+from ..settings import resolve
 from ..training import train_model
 
 ARCHITECTURES = ("llama", "qwen2", "mistral")
@@ -39,7 +39,9 @@ def run(attempt: Attempt) -> tuple[dict, dict]:
     validation = None
     if dataset.validation_split:
         rows = dataset.rows(dataset.validation_split)
-        validation = packed([formats.plain_text(row, dataset.format) for row in rows], tokenizer, settings.max_seq_length)
+        validation = packed(
+            [formats.plain_text(row, dataset.format) for row in rows], tokenizer, settings.max_seq_length
+        )
 
     model = new_model(shape, tokenizer, settings).to(device)
     tokens = sum(len(example["input_ids"]) for example in examples)
@@ -126,7 +128,10 @@ def packed(texts: list[str], tokenizer, length: int) -> list[dict]:
     blocks = [stream[start : start + length] for start in range(0, len(stream), length)]
     if len(blocks) > 1 and len(blocks[-1]) < length:
         blocks.pop()  # less than one block of the whole
-    return [{"input_ids": block, "labels": [id if id != tokenizer.pad_token_id else IGNORED for id in block]} for block in blocks]
+    return [
+        {"input_ids": block, "labels": [id if id != tokenizer.pad_token_id else IGNORED for id in block]}
+        for block in blocks
+    ]
 
 
 def new_model(shape: dict, tokenizer, settings):
