@@ -1,0 +1,71 @@
+import { join } from 'node:path';
+import type { Frame, TrainyardEvent } from '../../src/core/events.ts';
+import { createCapacity } from '../../src/executor/capacity.ts';
+import { createExecutor, type Executor } from '../../src/executor/executor.ts';
+import type { Journal } from '../../src/executor/journal.ts';
+import { openSqliteJournal } from '../../src/executor/sqlite-journal.ts';
+import { tidyAttemptFolder } from '../../src/runners/attempt-folder.ts';
+import { createInProcessRunner } from '../../src/runners/in-process.ts';
+import { createProcessRunner } from '../../src/runners/process.ts';
+import { createArtifactStore } from '../../src/store/artifact-store.ts';
+import { fakeCatalogue, workerCommand } from './tasks.ts';
+
+export interface Workshop {
+  executor: Executor;
+  journal: Journal;
+  bugs: unknown[];
+  submit(nodes: object[], more?: object): string;
+  /** Resolves with the first frame of a pipeline that is of this type (and node). */
+  frame<T extends TrainyardEvent['type']>(pipelineId: string, type: T, nodeId?: string): Promise<Frame & { type: T }>;
+  frames(pipelineId: string): Frame[];
+  close(): Promise<void>;
+}
+
+/** A real executor with a real journal, store and process runner in a folder; only the tasks are made up. */
+export function openWorkshop(home: string, heavyTasks = 2): Workshop {
+  const journal = openSqliteJournal(join(home, 'journal.sqlite'));
+  const store = createArtifactStore(join(home, 'artifacts'));
+  const bugs: unknown[] = [];
+  const inProcess = createInProcessRunner(store, async () => ({ hash: 'none' }));
+  const process = createProcessRunner({ name: 'process', store, command: workerCommand });
+  const executor = createExecutor({
+    catalogue: fakeCatalogue,
+    journal,
+    store,
+    capacity: createCapacity({ cpus: 2, memoryMib: 1024, gpus: [], gpuMemoryMib: 0 }, heavyTasks),
+    runnerFor: (task) => (task.work.where === 'server' ? inProcess : process),
+    attemptsDirectory: join(home, 'attempts'),
+    releaseAttempt: tidyAttemptFolder,
+    onBug: (error) => bugs.push(error),
+    random: () => 0,
+  });
+  const frames = (pipelineId: string) => journal.read({ after: 0, limit: 100_000, pipelineId });
+
+  return {
+    executor,
+    journal,
+    bugs,
+    frames,
+    submit: (nodes, more = {}) => executor.submit({ nodes, ...more }, { userId: 'test' }).pipeline_id,
+
+    frame: (pipelineId, type, nodeId) =>
+      new Promise((resolve) => {
+        const look = () => {
+          const found = frames(pipelineId).findLast(
+            (frame) =>
+              frame.type === type && (nodeId === undefined || ('node_id' in frame && frame.node_id === nodeId)),
+          );
+          if (found === undefined) return;
+          stop();
+          resolve(found as never);
+        };
+        const stop = journal.onAppend(look);
+        look();
+      }),
+
+    async close() {
+      await executor.close();
+      journal.close();
+    },
+  };
+}
