@@ -1,0 +1,62 @@
+import { z } from 'zod';
+
+/** A value as a message can hold one. */
+const scalar = z.union([z.string(), z.number(), z.boolean()]);
+
+/** Values for one input; several values fan out unless the input is a list. */
+export const settingSchema = z.strictObject({ input: z.string(), values: z.array(scalar).min(1) });
+export type Setting = z.infer<typeof settingSchema>;
+
+/** A dataset as the user wrote it. A part of a dataset that was named elsewhere has no name. */
+export const datasetWishSchema = z.strictObject({ name: z.string().nullable(), settings: z.array(settingSchema) });
+export type DatasetWish = z.infer<typeof datasetWishSchema>;
+
+/**
+ * One step as it was asked for. Names are the user's own words; code resolves them.
+ * `model_from` says which model of the plan is meant where none is named: `newest`, `base` (the model the
+ * plan starts from), `unquantized`, `both`, `each`, `all`, or `before:TASK` and `after:TASK`; `beside` says
+ * that the step runs side by side with the one before it.
+ */
+export const stepSchema = z.strictObject({
+  task: z.string(),
+  models: z.array(z.string()),
+  model_from: z.array(z.string()),
+  datasets: z.array(datasetWishSchema),
+  settings: z.array(settingSchema),
+});
+export type StepWish = z.infer<typeof stepSchema>;
+
+/** What one message asks for: a short list, because a message can carry several wishes. */
+export const commandSchema = z.discriminatedUnion('type', [
+  /** A new plan, or more steps for the last one. */
+  z.strictObject({ type: z.literal('run'), extend: z.boolean(), steps: z.array(stepSchema).min(1) }),
+  /** Answers the open question or changes the last plan; `task` limits it to the nodes of one task. */
+  z.strictObject({
+    type: z.literal('set'),
+    task: z.string().nullable(),
+    models: z.array(z.string()),
+    datasets: z.array(datasetWishSchema),
+    settings: z.array(settingSchema),
+    /** The name that is replaced, where the user said which. */
+    instead_of: z.string().nullable(),
+  }),
+  z.strictObject({ type: z.literal('drop'), tasks: z.array(z.string()).min(1) }),
+  /** The last plan once more with another model, dataset or values, beside what is there. */
+  z.strictObject({
+    type: z.literal('repeat'),
+    models: z.array(z.string()),
+    datasets: z.array(datasetWishSchema),
+    settings: z.array(settingSchema),
+  }),
+  z.strictObject({ type: z.literal('approve') }),
+  z.strictObject({ type: z.literal('forget') }),
+  z.strictObject({ type: z.literal('show') }),
+  z.strictObject({ type: z.literal('action'), name: z.string(), args: z.record(z.string(), z.json()) }),
+  z.strictObject({
+    type: z.literal('talk'),
+    topic: z.enum(['greeting', 'thanks', 'help', 'unclear', 'out_of_scope', 'answer']),
+    text: z.string(),
+  }),
+]);
+export type Command = z.infer<typeof commandSchema>;
+export type CommandOf<Type extends Command['type']> = Extract<Command, { type: Type }>;

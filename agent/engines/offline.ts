@@ -1,0 +1,198 @@
+import type { Catalogue } from '../../src/core/task.ts';
+import type { Command, CommandOf, StepWish } from '../commands.ts';
+import { createWiring } from '../draft.ts';
+import type { Context, Engine, EngineWorld } from './engine.ts';
+import { type Clause, type Reading, readClauses, settingsOf, type TaskFacts, wishesOf } from './offline-clauses.ts';
+import { readItems } from './offline-items.ts';
+import { readTokens } from './offline-lexer.ts';
+import { createLexicon } from './offline-lexicon.ts';
+import { readRequest } from './offline-requests.ts';
+import { foldValues, type Piece } from './offline-values.ts';
+
+/**
+ * The built-in engine: no network, deterministic. Words become pieces with a meaning, pieces become
+ * clauses (one a step), clauses become commands in the light of the plan and the open question.
+ */
+export function createOfflineEngine({ catalogue, names }: EngineWorld): Engine {
+  const lexicon = createLexicon(catalogue);
+  const facts = factsOf(catalogue);
+  return {
+    understand: async (text, context) => {
+      const pieces = foldValues(readItems(readTokens(text), names, lexicon));
+      const planTasks = new Set(context.plan.map(({ task }) => task));
+      const request = readRequest(text, pieces, context, catalogue);
+      if (request !== undefined) return { commands: [request], engine: 'offline', warnings: [] };
+      const reading = readClauses(pieces, facts, planTasks);
+      return { commands: toCommands(reading, pieces, context, facts), engine: 'offline', warnings: [] };
+    },
+  };
+}
+
+function factsOf(catalogue: Catalogue): TaskFacts {
+  const wiring = createWiring(catalogue);
+  const loader = wiring.producer('dataset');
+  const has = (task: string) => catalogue.has(task);
+  const takes = (task: string, input: string) => catalogue.get(task)?.inputFields.has(input) === true;
+  const takesDataset = (task: string) => has(task) && wiring.inputOfKind(wiring.task(task), 'dataset') !== undefined;
+  const makesModel = (task: string) => has(task) && wiring.outputOfKind(wiring.task(task), 'model') !== undefined;
+  return {
+    has,
+    takes,
+    takesDataset,
+    makesModel,
+    takesModel: (task) => has(task) && wiring.modelInputs(wiring.task(task)) !== undefined,
+    quantizes: (task) => takes(task, 'bits') && wiring.inputOfKind(wiring.task(task), 'dataset')?.required !== true,
+    loaderTakes: (input) => loader?.inputFields.has(input) === true,
+    isList: (input) => [...catalogue.values()].some((task) => task.inputFields.get(input)?.jsonTypes.includes('array')),
+  };
+}
+
+function toCommands(reading: Reading, pieces: readonly Piece[], context: Context, facts: TaskFacts): Command[] {
+  const commands: Command[] = [];
+  const hasPlan = context.plan.length > 0;
+  const dropped = reading.dropped.filter((task) => context.plan.some((node) => node.task === task));
+  if (dropped.length > 0) commands.push({ type: 'drop', tasks: dropped });
+  if (hasPlan && repeats(reading)) return [...commands, repetition(reading)];
+  const { clauses } = reading;
+  if (clauses.length > 0) return [...commands, ...stepCommands(reading, context, facts)];
+  const change = looseChange(reading, context);
+  if (change !== undefined) return [...commands, change];
+  if (commands.length > 0) return commands;
+  return [talkFor(reading, pieces, context)];
+}
+
+/** "do the same for phi-2": no step of its own, or only one that the plan has. */
+function repeats({ cues, loose, clauses }: Reading): boolean {
+  const varied = [loose, ...clauses].some(
+    ({ models, datasets, settings }) => models.length + datasets.length + settings.size > 0,
+  );
+  return cues.has('same') && varied && !cues.has('instead');
+}
+
+function repetition({ loose, clauses }: Reading): CommandOf<'repeat'> {
+  const all = [loose, ...clauses];
+  return {
+    type: 'repeat',
+    models: all.flatMap(({ models }) => models),
+    datasets: all.flatMap(wishesOf),
+    settings: all.flatMap(({ settings }) => settingsOf(settings)),
+  };
+}
+
+function stepCommands(reading: Reading, context: Context, facts: TaskFacts): Command[] {
+  const { clauses } = reading;
+  const extend = extendsPlan(reading, context, facts);
+  if (!extend) return [{ type: 'run', extend: false, steps: clauses.map((clause) => toStep(clause, reading, facts)) }];
+  const commands: Command[] = [];
+  const added: Clause[] = [];
+  for (const clause of clauses) {
+    if (changesPlan(clause, reading, context)) commands.push(toChange(clause, reading));
+    else added.push(clause);
+  }
+  if (added.length > 0)
+    commands.push({ type: 'run', extend: true, steps: added.map((clause) => toStep(clause, reading, facts)) });
+  const loose = looseChange(reading, context);
+  // Names that answer the open question come along with a further step: "on squad, and quantize it too".
+  if (loose !== undefined && context.missing.length > 0) commands.unshift(loose);
+  return commands;
+}
+
+/** Whether steps go on from the last plan: they lean on it ("it", "also", "then") and start nothing of their own. */
+function extendsPlan({ clauses, cues }: Reading, context: Context, facts: TaskFacts): boolean {
+  if (context.plan.length === 0) return false;
+  const first = clauses[0];
+  if (first === undefined) return true;
+  const leans = ['also', 'instead', 'correct', 'again', 'change', 'it', 'base', 'both', 'each', 'them', 'same'].some(
+    (cue) => cues.has(cue),
+  );
+  const plan = new Set(context.plan.map(({ task }) => task));
+  const answers = context.missing.length > 0 && plan.has(first.task);
+  const startsAnew = clauses.some((clause) => clause.models.length > 0 || clause.task === 'train') && !answers;
+  if (startsAnew) return leans && !(clauses.length > 1 && first.models.length > 0 && first.datasets.length > 0);
+  const bare = clauses.every(({ task }) => !facts.takesModel(task) && !leansOn(task));
+  if (bare && !leans && !cues.has('use')) return false;
+  return true;
+}
+
+/** An environment, an adapter or a config may be meant for the plan; a dataset to load is its own wish. */
+function leansOn(task: string): boolean {
+  return /^(create_env|load_lora|load_config)$/.test(task);
+}
+
+/** "quantize to 4 bits instead": a step that the plan has, told other values; "also" and "again" add one. */
+function changesPlan(clause: Clause, { cues }: Reading, context: Context): boolean {
+  if (!context.plan.some(({ task }) => task === clause.task)) return false;
+  if (clause.task === 'load_dataset' || clause.cues.has('again') || clause.from.length > 0) return false;
+  if (cues.has('also')) return false;
+  const corrects = cues.has('instead') || cues.has('correct') || cues.has('change');
+  if (corrects || context.missing.length > 0) return true;
+  const values = clause.settings.size > 0 || clause.datasets.some(({ name }) => name === null);
+  return values && clause.models.length === 0 && clause.datasets.every(({ name }) => name === null);
+}
+
+function toChange(clause: Clause, { rejected }: Reading): CommandOf<'set'> {
+  return {
+    type: 'set',
+    task: clause.task,
+    models: clause.models,
+    datasets: wishesOf(clause),
+    settings: settingsOf(clause.settings),
+    instead_of: rejected[0]?.said ?? null,
+  };
+}
+
+function toStep(clause: Clause, { cues }: Reading, facts: TaskFacts): StepWish {
+  const comparison =
+    clause.task === 'evaluate' && clause.from.length === 1 && clause.from[0] === 'base' && cues.has('and');
+  void comparison;
+  return {
+    task: clause.task,
+    models: facts.takesModel(clause.task) ? clause.models : [],
+    model_from: facts.takesModel(clause.task) ? clause.from : clause.from.filter((from) => from === 'beside'),
+    datasets: wishesOf(clause),
+    settings: settingsOf(clause.settings),
+  };
+}
+
+/** Names and values without a step: an answer, or a change of the plan. */
+function looseChange({ loose, rejected, unknown, cues }: Reading, context: Context): CommandOf<'set'> | undefined {
+  if (context.plan.length === 0) return undefined;
+  const models = [...loose.models];
+  const datasets = wishesOf(loose);
+  if (loose.waiting.size > 0) datasets.push({ name: null, settings: settingsOf(loose.waiting) });
+  const settings = settingsOf(loose.settings);
+  if (models.length + datasets.length + settings.length === 0) {
+    const answer = bareAnswer(unknown, context);
+    if (answer === undefined) return undefined;
+    return { type: 'set', task: null, settings: [], instead_of: null, ...answer };
+  }
+  const steered = ['use', 'instead', 'correct', 'change', 'also', 'on', 'with', 'for', 'base'].some((cue) =>
+    cues.has(cue),
+  );
+  if (unknown.length > (steered ? 4 : 1) && context.missing.length === 0) return undefined;
+  return { type: 'set', task: null, models, datasets, settings, instead_of: rejected[0]?.said ?? null };
+}
+
+/** A name nobody knows, given as the answer to the open question, goes on as it was written. */
+function bareAnswer(unknown: readonly string[], { missing }: Context) {
+  const [said, second] = unknown;
+  if (said === undefined || second !== undefined) return undefined;
+  const inputs = new Set(missing.map(({ input }) => input));
+  if (inputs.size !== 1) return undefined;
+  const input = [...inputs][0] ?? '';
+  if (input === 'model_name') return { models: [said], datasets: [] };
+  if (input === 'dataset_path') return { models: [], datasets: [{ name: said, settings: [] }] };
+  return undefined;
+}
+
+function talkFor({ loose, unknown, cues }: Reading, pieces: readonly Piece[], context: Context): CommandOf<'talk'> {
+  const named = loose.models.length + loose.datasets.length > 0;
+  if (pieces.length === 0) return { type: 'talk', topic: 'unclear', text: '' };
+  if (named && unknown.length === 0) return { type: 'talk', topic: 'unclear', text: 'name' };
+  if (cues.has('load')) return { type: 'talk', topic: 'unclear', text: '' };
+  return {
+    type: 'talk',
+    topic: unknown.length > 0 && context.missing.length === 0 ? 'out_of_scope' : 'unclear',
+    text: '',
+  };
+}

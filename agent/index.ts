@@ -1,0 +1,110 @@
+import { type BaseCheckpointSaver, MemorySaver } from '@langchain/langgraph';
+import type { Registry } from '../src/core/registry.ts';
+import { type Reply, replySchema } from '../src/core/reply.ts';
+import type { Catalogue } from '../src/core/task.ts';
+import { createNames } from './aliases.ts';
+import { createWiring } from './draft.ts';
+import type { Engine } from './engines/engine.ts';
+import { createOfflineEngine } from './engines/offline.ts';
+import { createOpenAiEngine, type OpenAiOptions } from './engines/openai.ts';
+import { createGraph } from './graph.ts';
+import type { Outside } from './nodes/world.ts';
+import type { State } from './state.ts';
+
+export type { Outside, SubmitRequest } from './nodes/world.ts';
+
+export type EngineOptions = { kind: 'offline' } | ({ kind: 'openai' } & OpenAiOptions);
+
+export interface AgentOptions extends Outside {
+  catalogue: Catalogue;
+  registry: Registry;
+  /** Default: `offline`. */
+  engine?: EngineOptions;
+  /** Where conversations are kept; default: in memory. */
+  checkpointer?: BaseCheckpointSaver;
+  /** Plan only: nothing is submitted and no action is carried out. So it is, too, without `submit`. */
+  dryRun?: boolean;
+  /** `required`: a plan starts when the user says so. Default: `none`. */
+  approval?: 'none' | 'required';
+}
+
+export interface Who {
+  userId: string;
+  conversationId: string;
+}
+
+export interface Agent {
+  /** Understands one message and answers it. Messages of one conversation are taken one after the other. */
+  processMessage(text: string, who: Who): Promise<Reply>;
+  /**
+   * Answers an open question by its id with field values, by `node.input` or by `input`. An id that is
+   * unknown, answered or another conversation's is refused.
+   */
+  answerQuestion(questionId: string, values: Record<string, string>, who: Who): Promise<Reply>;
+}
+
+const maxMessageLength = 20_000;
+
+export function createAgent(options: AgentOptions): Agent {
+  const { catalogue, registry, dryRun = false, approval = 'none', submit, act, assess } = options;
+  const names = createNames(registry);
+  const outside: Outside = { ...(submit && { submit }), ...(act && { act }), ...(assess && { assess }) };
+  const engine = createEngine(options.engine ?? { kind: 'offline' }, { catalogue, names });
+  const world = { catalogue, registry, names, wiring: createWiring(catalogue), engine, outside, dryRun, approval };
+  const graph = createGraph(world, options.checkpointer ?? new MemorySaver());
+  const inTurn = createTurns();
+
+  const config = ({ userId, conversationId }: Who) => ({
+    configurable: { thread_id: JSON.stringify([userId, conversationId]) },
+    // One checkpoint a message: steps within a turn are short and need none of their own.
+    durability: 'exit' as const,
+  });
+  const stateOf = async (who: Who) => (await graph.getState(config(who))).values as Partial<State>;
+
+  async function runTurn(who: Who, message: string, answers: string): Promise<Reply> {
+    const { turn = 0 } = await stateOf(who);
+    const input = { message, answers, ...who, turn: turn + 1, reply: '', work: '' };
+    const { reply } = await graph.invoke(input, config(who));
+    return replySchema.parse(JSON.parse(reply));
+  }
+
+  return {
+    processMessage: (text, who) =>
+      inTurn(who, async () => {
+        if (text.length > maxMessageLength)
+          return refusal(`A message may have ${maxMessageLength} characters at most.`);
+        return runTurn(who, text, '');
+      }),
+    answerQuestion: (questionId, values, who) =>
+      inTurn(who, async () => {
+        const { question } = await stateOf(who);
+        if (!question || question !== questionId) return refusal('This question is not open any more.');
+        return runTurn(who, Object.values(values).join(', '), JSON.stringify(values));
+      }),
+  };
+}
+
+function createEngine(options: EngineOptions, world: Parameters<typeof createOfflineEngine>[0]): Engine {
+  const offline = createOfflineEngine(world);
+  return options.kind === 'offline' ? offline : createOpenAiEngine(options, world, offline);
+}
+
+function refusal(text: string): Reply {
+  return { kind: 'refused', text, engine: 'offline', warnings: [] };
+}
+
+/** Runs the turns of one conversation one after the other, and those of several side by side. */
+function createTurns() {
+  const last = new Map<string, Promise<unknown>>();
+  return <T>(who: Who, turn: () => Promise<T>): Promise<T> => {
+    const key = JSON.stringify([who.userId, who.conversationId]);
+    const mine = (last.get(key) ?? Promise.resolve()).then(turn, turn);
+    const settled = mine
+      .catch(() => undefined)
+      .then(() => {
+        if (last.get(key) === settled) last.delete(key);
+      });
+    last.set(key, settled);
+    return mine;
+  };
+}

@@ -1,0 +1,27 @@
+import { checkPipeline } from '../../src/core/check-pipeline.ts';
+import type { Reply } from '../../src/core/reply.ts';
+import { describePlan } from '../describe-plan.ts';
+import { toPipeline } from '../draft.ts';
+import { readDraft, readWork, type State, type Update } from '../state.ts';
+import type { AgentWorld } from './world.ts';
+
+/** The pipeline, past its own validation, and whether it starts now or waits. */
+export function createBuild(world: AgentWorld) {
+  return (state: State): Update => {
+    const work = readWork(state);
+    // Throws where a plan has a fault: one of ours, for what a user can leave out was asked.
+    const { pipeline } = checkPipeline(toPipeline(readDraft(state), world.wiring), world.catalogue);
+    const assessed = world.outside.assess?.(pipeline);
+    const warnings = [...work.warnings, ...(assessed?.warnings ?? [])];
+    if (assessed?.refusal !== undefined) warnings.push(assessed.refusal);
+    const onlyShown = work.edits.every((edit) => edit.do === 'show');
+    const waits = world.approval === 'required' && !work.approved;
+    const starts = !world.dryRun && world.outside.submit !== undefined && assessed?.refusal === undefined;
+    const hint = starts && waits ? ' Say "go" to start it.' : '';
+    const refused = assessed?.refusal === undefined ? '' : ' It cannot start on this machine.';
+    const text = `${describePlan(pipeline, world)}${hint}${refused}`;
+    const reply: Reply = { kind: 'plan', text, engine: work.engine, warnings, pipeline };
+    const next = starts && !waits && !onlyShown ? 'submit' : 'respond';
+    return { question: '', reply: JSON.stringify(reply), work: JSON.stringify({ ...work, next }) };
+  };
+}
