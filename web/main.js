@@ -143,7 +143,7 @@ function sendMessage() {
 
 function fitMessage() {
   page.message.style.height = 'auto';
-  page.message.style.height = `${page.message.scrollHeight}px`;
+  page.message.style.height = `${page.message.scrollHeight + page.message.offsetHeight - page.message.clientHeight}px`;
 }
 
 function closeHistory() {

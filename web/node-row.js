@@ -23,30 +23,34 @@ export function createNodeRow(task, waitsFor) {
   const progress = element('div', { class: 'progress', hidden: true }, track, percent, figures);
   const fault = element('div', { class: 'fault', hidden: true });
   const said = element('div', { class: 'said', hidden: true });
-  const body = element('div', { class: 'node-body' });
-  const after = element('span', { class: 'after' }, waitsFor.length > 0 && `after ${waitsFor.join(', ')}`);
-  const details = element(
-    'details',
-    { class: 'node-details', toggle: fillBody },
-    element(
-      'summary',
-      { class: 'node-head' },
-      mark,
-      element('span', { class: 'node-name' }, node.node_id),
-      node.task_name !== node.node_id && element('span', { class: 'node-task' }, node.task_name),
-      element('span', { class: 'node-facts' }, ...given(task), after),
-      word,
-    ),
-    body,
+  const body = element('div', { class: 'node-body', hidden: true });
+  const after = waitsFor.length > 0 && element('span', { class: 'after' }, `after ${waitsFor.join(', ')}`);
+  const kind = node.task_name !== node.node_id && element('span', { class: 'after' }, node.task_name);
+  const facts = element('span', { class: 'node-facts' }, kind, ...given(task), after);
+  const name = element('span', { class: 'node-name' }, node.node_id);
+  const head = element(
+    'button',
+    { type: 'button', class: 'node-head', 'aria-expanded': 'false', click: () => toggle(body.hidden === true) },
+    mark,
+    name,
+    facts,
+    word,
   );
-  const root = element('li', { class: 'node' }, details, progress, fault, said);
+  const root = element('li', { class: 'node' }, head, progress, fault, said, body);
   let shown = task;
   /** The body is costly and mostly closed: it is written while it is open, once a state. */
   let written = '';
 
+  /** @param {boolean} open */
+  function toggle(open) {
+    body.hidden = !open;
+    head.setAttribute('aria-expanded', String(open));
+    fillBody();
+  }
+
   function fillBody() {
     const now = `${shown.state} ${shown.attempt}`;
-    if (!details.open || now === written) return;
+    if (body.hidden || now === written) return;
     written = now;
     body.replaceChildren(...nodeBody(shown, waitsFor));
   }
@@ -54,7 +58,7 @@ export function createNodeRow(task, waitsFor) {
   return {
     root,
     open() {
-      details.open = true;
+      toggle(true);
       root.scrollIntoView({ block: 'nearest' });
     },
     /** @param {NodeRun} next @param {boolean} stopping */
@@ -154,7 +158,7 @@ function nodeBody(task, waitsFor) {
   const results = Object.entries(outputs).filter(([name]) => name !== 'metrics');
   const measured = Object.entries(Object(outputs.metrics)).filter(([, value]) => typeof value !== 'object');
   const rows = [...results, ...measured].map(
-    ([name, value]) => /** @type {[string, string]} */ ([name, formatValue(value)]),
+    ([name, value]) => /** @type {[string, string]} */ ([name, withUnit(name, value)]),
   );
   const change = changesTable(outputs.metrics);
   const facts = [
@@ -166,9 +170,19 @@ function nodeBody(task, waitsFor) {
     ...listOf('Inputs', [...inputs]),
     ...listOf('Result', rows),
     ...(change === undefined ? [] : [change]),
-    ...messages.map(({ text }) => element('p', { class: 'muted' }, text)),
+    ...(task.state === 'running' ? [] : messages.map(({ text }) => element('p', { class: 'muted' }, text))),
     ...(taskId !== undefined && task.attempt > 0 ? [logView(taskId)] : []),
   ];
+}
+
+/** A result with the unit that its name tells. @param {string} name @param {unknown} value */
+function withUnit(name, value) {
+  if (typeof value !== 'number') return formatValue(value);
+  if (name.endsWith('_bytes')) return `${(value / 1e6).toFixed(2)} MB`;
+  if (name.endsWith('seconds')) return formatDuration(value);
+  if (name === 'tokens_per_second') return `${formatCount(value)} tok/s`;
+  if (name === 'f1' || name === 'exact_match') return `${value.toFixed(1)} %`;
+  return Number.isInteger(value) ? value.toLocaleString('en') : String(value);
 }
 
 /** @param {(string | undefined)[][]} wired @param {Record<string, unknown>} inputs */

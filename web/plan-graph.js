@@ -5,10 +5,10 @@ import { setMark, stateMark } from './state-mark.js';
 /** @typedef {import('./run-state.js').Run} Run */
 
 const mostNodes = 60;
-const roomPx = 700;
-const gapPx = 30;
+const roomPx = 726;
+const gapPx = 24;
 const narrowestPx = 112;
-const widestPx = 164;
+const widestPx = 176;
 
 /**
  * The plan as columns of nodes with their edges, for the eye alone: the list beside it says the same in words.

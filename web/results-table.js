@@ -52,7 +52,9 @@ export function resultsTable(run) {
 function tableRow({ name, metrics }, used) {
   const cells = used.map((column) => {
     const value = metrics[column.name];
-    return element('td', {}, value === undefined ? '–' : column.write(value));
+    const label = `${column.head} ${column.unit}`.trim();
+    if (value === undefined) return element('td', { class: 'nothing' }, '–');
+    return element('td', { 'data-label': label }, column.write(value));
   });
   return element('tr', {}, element('th', { scope: 'row' }, name), ...cells);
 }
