@@ -7,13 +7,15 @@ export type Resolution =
   /** Passed on as it is written: `owner/name`, a path, `builtin:x`. */
   | { kind: 'literal'; name: string }
   | { kind: 'ambiguous'; options: string[] }
-  | { kind: 'unknown'; near: string[] };
+  | { kind: 'unknown' };
 
 export type NameKind = 'model' | 'dataset';
 
 interface Entry {
   name: string;
+  /** Every way to write it, compacted; those that the registry lists come before those read off the name. */
   keys: ReadonlySet<string>;
+  listed: ReadonlySet<string>;
   /** The parts of each way to write it. */
   spellings: readonly (readonly string[])[];
 }
@@ -21,6 +23,10 @@ interface Entry {
 /** Resolves what people call models and datasets against the registry. */
 export interface Names {
   resolve(kind: NameKind, said: string): Resolution;
+  /** The one name that is written exactly so, but for case, spaces, `-`, `_` and `.`. */
+  exact(kind: NameKind, said: string): string | undefined;
+  /** The closest known names, for an offer and never for a choice. */
+  near(kind: NameKind, said: string): string[];
   /** The options that fit further words such as "7b" or "the instruct one". */
   narrow(kind: NameKind, said: string, options: readonly string[]): string[];
   /** Every way to write a name, for grounding what a model proposes. */
@@ -52,15 +58,21 @@ const ordinary = new Set(
 
 export function createNames(registry: Registry): Names {
   const entries: Record<NameKind, Entry[]> = {
-    model: registry.models.map(({ name, aliases }) => entry(name, [...aliases, ...tails(name)])),
-    dataset: registry.datasets.map(({ path, aliases }) => entry(path, [...aliases, ...tails(path)])),
+    model: registry.models.map(({ name, aliases }) => entry(name, aliases, tails(name))),
+    dataset: registry.datasets.map(({ path, aliases }) => entry(path, aliases, tails(path))),
   };
+  const byKey = { model: indexByKey(entries.model), dataset: indexByKey(entries.dataset) };
   const families = {
     model: familiesOf(registry.models.flatMap(({ name, aliases }) => [...aliases, ...tails(name)])),
     dataset: familiesOf(registry.datasets.flatMap(({ path, aliases }) => [...aliases, ...tails(path)])),
   };
   return {
-    resolve: (kind, said) => resolve(kind, said.trim(), entries[kind]),
+    resolve: (kind, said) => resolve(kind, said.trim(), entries[kind], byKey[kind]),
+    exact: (kind, said) => {
+      const found = byKey[kind].get(compact(said));
+      return found?.length === 1 ? found[0]?.name : undefined;
+    },
+    near: (kind, said) => near(compact(said), entries[kind]),
     narrow: (kind, said, options) => narrow(said, entries[kind], options),
     spellings: (kind, name) => {
       const found = entries[kind].find((known) => known.name === name);
@@ -71,9 +83,22 @@ export function createNames(registry: Registry): Names {
   };
 }
 
-function entry(name: string, writings: readonly string[]): Entry {
-  const all = [...new Set([name, ...writings])];
-  return { name, keys: new Set(all.map(compact)), spellings: all.map(nameTokens) };
+function entry(name: string, aliases: readonly string[], parts: readonly string[]): Entry {
+  const all = [...new Set([name, ...aliases, ...parts])];
+  const listed = new Set([name, ...aliases].map(compact));
+  return { name, keys: new Set(all.map(compact)), listed, spellings: all.map(nameTokens) };
+}
+
+function indexByKey(entries: readonly Entry[]): ReadonlyMap<string, Entry[]> {
+  const index = new Map<string, Entry[]>();
+  for (const known of entries) {
+    for (const key of known.keys) index.set(key, [...(index.get(key) ?? []), known]);
+  }
+  for (const [key, found] of index) {
+    const listed = found.filter((known) => known.listed.has(key));
+    if (listed.length > 0) index.set(key, listed);
+  }
+  return index;
 }
 
 /** A hub name without its source and its owner; what a dataset's configuration adds stays. */
@@ -89,9 +114,14 @@ function familiesOf(writings: readonly string[]): Set<string> {
   return new Set(first.filter((part) => part !== undefined && !ordinary.has(part)) as string[]);
 }
 
-function resolve(kind: NameKind, said: string, entries: readonly Entry[]): Resolution {
+function resolve(
+  kind: NameKind,
+  said: string,
+  entries: readonly Entry[],
+  byKey: ReadonlyMap<string, Entry[]>,
+): Resolution {
   const key = compact(said.replace(/^(?:hf|huggingface):(?:\/\/)?/i, ''));
-  const exact = entries.filter(({ keys, name }) => keys.has(key) || name.toLowerCase() === said.toLowerCase());
+  const exact = byKey.get(key) ?? [];
   const literal = literalName(kind, said);
   if (exact.length > 0) {
     // A name given with its source is taken at its word: huggingface:gsm8k stays what it is.
@@ -104,7 +134,7 @@ function resolve(kind: NameKind, said: string, entries: readonly Entry[]): Resol
   if (byParts.length > 0) return chosen(byParts, true);
   const typo = entries.filter(({ keys }) => [...keys].some((known) => isTypoOf(key, known)));
   if (typo.length > 0) return chosen(typo, true);
-  return { kind: 'unknown', near: near(key, entries) };
+  return { kind: 'unknown' };
 }
 
 function chosen(found: readonly Entry[], guessed: boolean): Resolution {
@@ -165,7 +195,6 @@ function narrow(said: string, entries: readonly Entry[], options: readonly strin
   return exact.length > 0 ? exact : fits(false);
 }
 
-/** The closest known names, for an offer and never for a choice. */
 function near(key: string, entries: readonly Entry[]): string[] {
   return entries
     .map(({ name, keys }) => ({ name, away: Math.min(...[...keys].map((known) => editDistance(key, known))) }))

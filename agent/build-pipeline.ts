@@ -339,7 +339,8 @@ function loaderFor(flow: Flow, dataset: DatasetChoice, model: ModelRef | undefin
   const producer = wiring.producer('dataset');
   if (producer === undefined) throw new Error('the catalogue has no task that loads a dataset');
   const input = wiring.datasetInput;
-  const name = dataset.name ?? partOf(flow, model);
+  const isPart = Object.keys(dataset.inputs).length > 0;
+  const name = dataset.name ?? (isPart ? partOf(flow, model) : undefined);
   const twin = draft.nodes.find(
     (node) =>
       node.task_name === producer.name &&

@@ -190,7 +190,7 @@ class Resolver {
       if (only !== undefined && second !== undefined) return { said, options: [only, second, ...more] };
     }
     if (resolved.kind === 'ambiguous') return { said, options: resolved.options };
-    return this.#insisted(kind, said) ?? { said, options: resolved.near };
+    return this.#insisted(kind, said) ?? { said, options: names.near(kind, said) };
   }
 
   /** Said in answer to the open question, a name that nobody knows is taken at its word where it looks like one. */

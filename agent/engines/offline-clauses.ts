@@ -40,6 +40,10 @@ export interface Reading {
   /** Names that were negated: "not gpt2", "instead of squad". */
   rejected: { kind: NameKind; said: string }[];
   ids: string[];
+  /** Paths and hub names that no word places. */
+  paths: string[];
+  /** Numbers that no word places. */
+  amounts: number[];
   unknown: string[];
   cues: Set<string>;
 }
@@ -90,6 +94,8 @@ class ClauseReader {
     loose: this.#early,
     rejected: [],
     ids: [],
+    paths: [],
+    amounts: [],
     unknown: [],
     cues: new Set(),
   };
@@ -166,6 +172,7 @@ class ClauseReader {
   #readTask(task: string, form: Clause['form']): void {
     const order = this.#at - this.#lead.since <= 5 ? this.#lead.order : undefined;
     this.#lead = { order: undefined, since: 0 };
+    if (task === 'create_env') return this.#readEnvironment();
     if (form === 'done' && this.#isReference()) return this.#refer(task);
     if (task === 'train') {
       const trained = this.#trainingMeant(form);
@@ -262,7 +269,9 @@ class ClauseReader {
   /** "the quantized model" names what a step makes; "should be quantized" asks for the step. */
   #isReference(): boolean {
     const passive = this.#wordAt(-1) === 'is' || this.#wordAt(-2) === 'is';
-    if (passive) return false;
+    // "once you have finetuned phi-2" tells of the step itself.
+    const told = this.#at - this.#lead.since <= 5 && this.#lead.order !== undefined && this.#wordAt(-1) === 'filler';
+    if (passive || told) return false;
     const nounLike = (piece: Piece) =>
       (piece.k === 'word' && piece.w === 'version') || (piece.k === 'name' && piece.kind === 'model');
     const pass = (piece: Piece) =>
@@ -314,7 +323,8 @@ class ClauseReader {
     if (known === undefined && !this.#inPlan.has(task)) {
       if (order === 'after' && !this.#nearby(['both'])) return false;
       const clause = this.#begin(task, 'ing', 'after');
-      clause.cues.add('told_late');
+      // Both sides are measured with one dataset, so the step in the middle is trained on it.
+      if (order === 'around') clause.cues.delete('told_late');
     } else if (known !== undefined && this.#clauses.indexOf(known) > this.#clauses.indexOf(evaluation)) {
       return false;
     }
@@ -356,8 +366,8 @@ class ClauseReader {
         return this.#readTest();
       case 'check':
         return this.#readCheck();
-      case 'quality':
-        this.#reading.cues.add('quality');
+      case 'how_good':
+        if (this.#current?.task !== 'evaluate' && this.#facts.has('evaluate')) this.#readTask('evaluate', 'verb');
         return;
       case 'version':
         return this.#readVersion();
@@ -528,7 +538,7 @@ class ClauseReader {
   #readCheck(): void {
     this.#reading.cues.add('check');
     const what = (piece: Piece) =>
-      (piece.k === 'word' && piece.w === 'quality') || (piece.k === 'value' && piece.field === 'metrics');
+      (piece.k === 'word' && /^(quality|how_good)$/.test(piece.w)) || (piece.k === 'value' && piece.field === 'metrics');
     const through = (piece: Piece) => piece.k === 'word' || piece.k === 'name';
     if (this.#ahead(5, what, through) === undefined || !this.#facts.has('evaluate')) return;
     if (this.#current?.task !== 'evaluate') this.#readTask('evaluate', 'verb');
@@ -609,34 +619,15 @@ class ClauseReader {
     for (; at < this.#pieces.length; at++) {
       const piece = this.#pieces[at] as Piece;
       const next = this.#pieces[at + 1];
-      if (piece.k === 'requirement') found.push(piece.text);
-      else if (piece.k === 'noun' && piece.n === 'dataset' && found.length > 0) found.push('datasets');
-      else if (piece.k === 'value' && piece.field === 'python_version')
-        clause.settings.set('python_version', piece.values);
-      else if (piece.k === 'unknown' && !piece.quoted && /^[a-z][\w.-]*$/i.test(piece.text)) {
-        const pinned = next?.k === 'amount' || (next?.k === 'unknown' && /^v?\d+(\.\d+)*$/.test(next.text));
-        if (pinned) at++;
-        found.push(
-          pinned ? `${piece.text}==${next.k === 'amount' ? next.said : next.text.replace(/^v/, '')}` : piece.text,
-        );
-      } else if (!this.#joinsRequirements(piece, next)) break;
+      const named = packageOf(piece);
+      const version = piece.k === 'unknown' ? versionOf(next) : undefined;
+      if (version !== undefined) at++;
+      if (named !== undefined) found.push(version === undefined ? named : `${named}==${version}`);
+      else if (piece.k === 'value' && piece.field === 'python_version') clause.settings.set(piece.field, piece.values);
+      else if (!joinsRequirements(piece, next)) break;
     }
     this.#at = at - 1;
     if (found.length > 0) clause.settings.set('requirements', found);
-  }
-
-  #joinsRequirements(piece: Piece, next: Piece | undefined): boolean {
-    if (piece.k === 'mark') return /^[,:()'"]$/.test(piece.text);
-    if (piece.k !== 'word') return false;
-    if (piece.w === 'and' || piece.w === 'also') {
-      return (
-        next?.k === 'requirement' ||
-        next?.k === 'unknown' ||
-        (next?.k === 'value' && next.field === 'python_version') ||
-        (next?.k === 'noun' && next.n === 'dataset')
-      );
-    }
-    return /^(with|for|of|is|on|to|filler|the|make)$/.test(piece.w) && next?.k !== 'task' && next?.k !== 'name';
   }
 
   #readStrayRequirement(text: string): void {
@@ -739,10 +730,14 @@ class ClauseReader {
   #readPath(text: string): void {
     const noun = this.#nounOf();
     const type = noun ?? pathType(text);
+    if (type === undefined && this.#current === undefined && !/^(on|with)$/.test(this.#wordAt(-1) ?? '')) {
+      this.#reading.paths.push(text);
+      return;
+    }
     if (type === 'lora') return this.#giveProvider('load_lora', 'lora_path', text);
     if (type === 'config' && !(this.#current?.task === 'load_dataset'))
       return this.#giveProvider('load_config', 'config_path', text);
-    const saysModel = type === 'model' || this.#isObject();
+    const saysModel = type === 'model' || (type === undefined && this.#isObject());
     if (saysModel) this.#addModel(text, false, true);
     else this.#addDataset(text);
   }
@@ -765,9 +760,7 @@ class ClauseReader {
   /** Right behind the verb stands the model: "finetune ./my-model", "quantize acme/base-1". */
   #isObject(): boolean {
     const current = this.#current;
-    if (current === undefined)
-      return this.#peek(-1) === undefined || !/^(on|with|load|use)$/.test(this.#wordAt(-1) ?? '');
-    if (!this.#facts.takesModel(current.task)) return false;
+    if (current === undefined || !this.#facts.takesModel(current.task)) return false;
     const before = this.#wordAt(-1);
     if (before === 'on' || before === 'with') return false;
     if (current.models.length === 0) return true;
@@ -849,7 +842,7 @@ class ClauseReader {
     } else if (current !== undefined && this.#facts.takes(current.task, 'bits') && this.#wordAt(-1) === 'to') {
       this.#attach(current, 'bits', [value]);
     } else {
-      this.#reading.unknown.push(String(value));
+      this.#reading.amounts.push(value);
     }
   }
 
@@ -908,6 +901,10 @@ class ClauseReader {
   }
 
   #placeEarly(): void {
+    if (this.#clauses.length > 0) {
+      // Told before any step, and with no word that says otherwise, it is the data: "use acme/faq to finetune".
+      for (const path of this.#reading.paths.splice(0)) this.#putDataset(this.#early, path);
+    }
     for (const [field, values] of this.#early.settings) {
       const taker =
         this.#clauses.find((clause) => this.#facts.takes(clause.task, field)) ??
@@ -960,6 +957,27 @@ class ClauseReader {
   }
 }
 
+/** The package that a piece names; some are words of ours, too. */
+function packageOf(piece: Piece | undefined): string | undefined {
+  if (piece?.k === 'requirement') return piece.text;
+  if (piece?.k === 'unknown') return !piece.quoted && /^[a-z][\w.-]*$/i.test(piece.text) ? piece.text : undefined;
+  const text = piece !== undefined && 'text' in piece ? (piece.text ?? '').toLowerCase() : '';
+  return /^(peft|bitsandbytes|datasets|hqq|optimum|scikit-learn|awq|gptq)$/.test(text) ? text : undefined;
+}
+
+function versionOf(piece: Piece | undefined): string | undefined {
+  if (piece?.k === 'amount') return piece.said;
+  return piece?.k === 'unknown' && /^v?\d+(\.\d+)*$/.test(piece.text) ? piece.text.replace(/^v/, '') : undefined;
+}
+
+function joinsRequirements(piece: Piece, next: Piece | undefined): boolean {
+  if (piece.k === 'mark') return /^[,:()'"]$/.test(piece.text);
+  if (piece.k !== 'word') return false;
+  const listed = packageOf(next) !== undefined || (next?.k === 'value' && next.field === 'python_version');
+  if (piece.w === 'and' || piece.w === 'also') return listed;
+  return /^(with|for|of|is|on|to|filler|the|make)$/.test(piece.w) && next?.k !== 'task' && next?.k !== 'name';
+}
+
 function pushNew(list: string[], value: string): void {
   if (!list.some((known) => known.toLowerCase() === value.toLowerCase())) list.push(value);
 }
@@ -971,6 +989,7 @@ function looksLikeName(text: string): boolean {
 function pathType(text: string): 'config' | 'model' | 'dataset' | undefined {
   if (/\.(ya?ml|toml)$/i.test(text)) return 'config';
   if (/\.(gguf|safetensors)$/i.test(text)) return 'model';
+  if (/^https?:.*\/datasets\//i.test(text)) return 'dataset';
   if (/\.(jsonl?|csv|tsv|parquet|txt)(\.gz)?$/i.test(text)) return 'dataset';
   return undefined;
 }

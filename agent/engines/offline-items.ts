@@ -5,7 +5,7 @@ import type { Lexicon, Sense } from './offline-lexicon.ts';
 
 /** A piece of a message with its meaning; what follows reads these and no longer the words. */
 export type Item =
-  | Sense
+  | (Sense & { text: string })
   | { k: 'name'; kind: NameKind; said: string; settled: boolean; article: boolean }
   | { k: 'path'; text: string }
   | { k: 'hub'; text: string }
@@ -47,7 +47,7 @@ function readAt(reader: Reader, at: number, previous: Item | undefined): Read {
   if (special !== undefined) return special;
   const python = /^py(?:thon)?-?(3\.\d+)$/.exec(token.lower);
   if (python?.[1] !== undefined)
-    return { item: { k: 'setting', field: 'python_version', value: python[1] }, length: 1 };
+    return { item: { k: 'setting', field: 'python_version', value: python[1], text: token.text }, length: 1 };
   const words = wordsFrom(reader.tokens, at);
   const phrase = reader.lexicon.find(words, 0);
   const name = exactName(reader, at);
@@ -55,7 +55,7 @@ function readAt(reader: Reader, at: number, previous: Item | undefined): Read {
   if (name !== undefined && name.length >= (phrase?.length ?? 0)) return named(name, previous);
   if (phrase !== undefined) {
     const family = phrase.length === 1 ? familyName(reader, at) : undefined;
-    if (family === undefined || phrase.sense.k !== 'word') return { item: phrase.sense, length: phrase.length };
+    if (family === undefined || phrase.sense.k !== 'word') return { item: { ...phrase.sense, text: token.text }, length: phrase.length };
   }
   const family = familyName(reader, at);
   if (family !== undefined) return named(family, previous);
@@ -86,8 +86,8 @@ function readSpecial({ names }: Reader, token: Token, at: number): Read | undefi
 }
 
 function punctuation(text: string): Item {
-  if (text === '&' || text === '+') return { k: 'word', w: 'and' };
-  if (text === '=' || text === ':') return { k: 'word', w: 'is' };
+  if (text === '&' || text === '+') return { k: 'word', w: 'and', text };
+  if (text === '=' || text === ':') return { k: 'word', w: 'is', text };
   return { k: 'mark', text };
 }
 
@@ -127,8 +127,7 @@ function exactName({ tokens, names }: Reader, at: number): Found | undefined {
     if (run.some(({ kind }) => kind !== 'word' && kind !== 'number') || countsSomething(tokens, at + length)) continue;
     const said = run.map(({ text }) => text).join(' ');
     for (const kind of ['model', 'dataset'] as const) {
-      const resolved = names.resolve(kind, said);
-      if (resolved.kind === 'known' && !resolved.guessed) return { kind, said, settled: true, length };
+      if (names.exact(kind, said) !== undefined) return { kind, said, settled: true, length };
     }
   }
   return undefined;
@@ -201,14 +200,14 @@ function hyphenated({ lexicon }: Reader, token: Token): Read | undefined {
   const senses = token.lower.split('-').map((part) => lexicon.find([part], 0)?.sense);
   if (senses.some((sense) => sense === undefined)) return undefined;
   const telling = senses.find((sense) => sense?.k === 'task') ?? senses.at(-1);
-  return telling && { item: telling, length: 1 };
+  return telling && { item: { ...telling, text: token.text }, length: 1 };
 }
 
 function readMisspelt(reader: Reader, at: number, token: Token, previous: Item | undefined): Read {
   const name = misspeltName(reader, at, token);
   const sense = reader.lexicon.guess(token.lower);
   if (name !== undefined && sense?.k !== 'task') return named(name, previous);
-  if (sense !== undefined) return { item: sense, length: 1 };
+  if (sense !== undefined) return { item: { ...sense, text: token.text }, length: 1 };
   return { item: { k: 'unknown', text: token.text, quoted: false }, length: 1 };
 }
 

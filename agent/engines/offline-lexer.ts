@@ -38,7 +38,7 @@ const patterns: readonly [TokenKind, RegExp][] = [
   [
     'number',
     new RegExp(
-      `(?:\\d+\\.\\d+|\\d+|\\.\\d+)(?:e[-−+]?\\d+)?(?=-?(?:${units})(?![a-z0-9])|[^\\w.-]|\\.(?!\\w)|-(?!\\w)|-\\d+[^\\w.]|$)`,
+      `(?:(?<=\\s)-)?(?:\\d+\\.\\d+|\\d+|\\.\\d+)(?:e[-−+]?\\d+)?(?=-?(?:${units})(?![a-z0-9])|[^\\w.-]|\\.(?!\\w)|-(?!\\w)|-\\d+[^\\w.]|$)`,
       'iy',
     ),
   ],
@@ -69,7 +69,13 @@ function straighten(text: string): string {
     .replace(/[’‘]/g, "'")
     .replace(/[“”]/g, '"')
     .replace(/[–—‑]/g, '-')
-    .replace(/→|=>|->/g, ' then ');
+    .replace(/→|=>|->/g, ' then ')
+    .replace(/^[\s\S]*$/, withoutListNumbers);
+}
+
+/** "1) load squad 2) finetune": the numbers of a list are no numbers of the message. */
+function withoutListNumbers(text: string): string {
+  return /(^|\s)\(?1[).]\s/.test(text) ? text.replace(/(^|\s)\(?\d{1,2}[).](?=\s)/g, '$1;') : text;
 }
 
 function matchAt(text: string, at: number): [TokenKind, string] {

@@ -5,6 +5,8 @@ export interface ValuePiece {
   k: 'value';
   field: string;
   values: (string | number)[];
+  /** The word itself, where it is one: bitsandbytes is a method, and a package. */
+  text?: string;
 }
 
 /** What is left to be read as grammar once numbers and inputs have found each other. */
@@ -34,7 +36,7 @@ export function foldValues(written: readonly Item[]): Piece[] {
   for (let at = 0; at < items.length; at++) {
     const item = items[at] as Item;
     if (item.k === 'setting') {
-      pieces.push({ k: 'value', field: item.field, values: [item.value] });
+      pieces.push({ k: 'value', field: item.field, values: [item.value], text: item.text });
       pending = undefined;
     } else if (item.k === 'field') {
       const last = pieces.at(-1);
@@ -83,7 +85,7 @@ function withAmounts(items: readonly Item[]): Item[] {
         items[at - 1]?.k === 'field' || (items[at - 1]?.k === 'word' && (items[at - 1] as ItemOf<'word'>).w === 'to');
       if (counts || (after && item.value !== 1))
         made.push({ k: 'amount', value: item.value, small: false, said: String(item.value) });
-      else made.push({ k: 'word', w: item.value === 1 ? 'version' : 'filler' });
+      else made.push({ k: 'word', w: item.value === 1 ? 'version' : 'filler', text: item.text });
     } else if (item.k === 'unknown' && last?.k === 'amount' && magnitudes[item.text.toLowerCase()] !== undefined) {
       const factor = magnitudes[item.text.toLowerCase()] ?? 1;
       made[made.length - 1] = { ...last, value: roundOff(last.value * factor), said: `${last.said}${item.text}` };

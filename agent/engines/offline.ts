@@ -56,7 +56,7 @@ function toCommands(reading: Reading, pieces: readonly Piece[], context: Context
   const { clauses } = reading;
   if (clauses.length > 0) return [...commands, ...stepCommands(reading, context, facts)];
   const change = looseChange(reading, context);
-  if (change !== undefined) return [...commands, change];
+  if (change !== undefined) return [...commands, asRepetition(change, reading, context)];
   if (commands.length > 0) return commands;
   return [talkFor(reading, pieces, context)];
 }
@@ -77,6 +77,17 @@ function repetition({ loose, clauses }: Reading): CommandOf<'repeat'> {
     datasets: all.flatMap(wishesOf),
     settings: all.flatMap(({ settings }) => settingsOf(settings)),
   };
+}
+
+/** "also to 4 bits", "also for phi-2": what is there stays, and runs once more with the other value. */
+function asRepetition(change: CommandOf<'set'>, { cues }: Reading, context: Context): Command {
+  const { models, datasets, settings } = change;
+  const also = cues.has('also') && context.missing.length === 0 && change.instead_of === null;
+  if (!also || datasets.some(({ name }) => name === null)) return change;
+  const replacesValue = settings.every(({ input, values }) =>
+    context.plan.some(({ inputs }) => inputs[input] !== undefined && !values.includes(inputs[input] as number)),
+  );
+  return replacesValue ? { type: 'repeat', models, datasets, settings } : change;
 }
 
 function stepCommands(reading: Reading, context: Context, facts: TaskFacts): Command[] {
@@ -107,6 +118,8 @@ function extendsPlan({ clauses, cues }: Reading, context: Context, facts: TaskFa
   );
   const plan = new Set(context.plan.map(({ task }) => task));
   const answers = context.missing.length > 0 && plan.has(first.task);
+  const other = clauses.every(({ task }) => !plan.has(task));
+  if (other && first.models.length > 0 && !cues.has('also') && !cues.has('it')) return false;
   const startsAnew = clauses.some((clause) => clause.models.length > 0 || clause.task === 'train') && !answers;
   if (startsAnew) return leans && !(clauses.length > 1 && first.models.length > 0 && first.datasets.length > 0);
   const bare = clauses.every(({ task }) => !facts.takesModel(task) && !leansOn(task));
@@ -155,12 +168,12 @@ function toStep(clause: Clause, { cues }: Reading, facts: TaskFacts): StepWish {
 }
 
 /** Names and values without a step: an answer, or a change of the plan. */
-function looseChange({ loose, rejected, unknown, cues }: Reading, context: Context): CommandOf<'set'> | undefined {
+function looseChange(
+  { loose, rejected, unknown, cues, paths, amounts }: Reading, context: Context): CommandOf<'set'> | undefined {
   if (context.plan.length === 0) return undefined;
-  const models = [...loose.models];
-  const datasets = wishesOf(loose);
+  const { models, datasets, ...placed } = withPaths(loose, paths, context);
   if (loose.waiting.size > 0) datasets.push({ name: null, settings: settingsOf(loose.waiting) });
-  const settings = settingsOf(loose.settings);
+  const settings = [...settingsOf(loose.settings), ...placed.settings, ...correctedNumber(amounts, cues, context)];
   if (models.length + datasets.length + settings.length === 0) {
     const answer = bareAnswer(unknown, context);
     if (answer === undefined) return undefined;
@@ -171,6 +184,32 @@ function looseChange({ loose, rejected, unknown, cues }: Reading, context: Conte
   );
   if (unknown.length > (steered ? 4 : 1) && context.missing.length === 0) return undefined;
   return { type: 'set', task: null, models, datasets, settings, instead_of: rejected[0]?.said ?? null };
+}
+
+/** A path alone is what the question asks for; with none open it is data. */
+function withPaths(loose: Clause, paths: readonly string[], { missing }: Context) {
+  const models = [...loose.models];
+  const datasets = wishesOf(loose);
+  const settings: { input: string; values: string[] }[] = [];
+  const inputs = new Set(missing.map(({ input }) => input));
+  for (const path of paths) {
+    const other = [...inputs].find((input) => input !== 'model_name' && input !== 'dataset_path' && input.endsWith('_path'));
+    if (other !== undefined) settings.push({ input: other, values: [path] });
+    else if (inputs.has('model_name') && !inputs.has('dataset_path')) models.push(path);
+    else datasets.push({ name: path, settings: [] });
+  }
+  return { models, datasets, settings };
+}
+
+/** "sorry, I meant 4": the one number of the plan, or the one that was said last. */
+function correctedNumber(amounts: readonly number[], cues: ReadonlySet<string>, { plan, history }: Context) {
+  const [amount, second] = amounts;
+  if (amount === undefined || second !== undefined) return [];
+  if (!['correct', 'change', 'use', 'instead'].some((cue) => cues.has(cue))) return [];
+  const numbers = plan.flatMap(({ inputs }) => Object.entries(inputs).filter(([, value]) => typeof value === 'number'));
+  const said = numbers.filter(([, value]) => history.at(-1)?.includes(String(value)));
+  const inputs = [...new Set((said.length > 0 ? said : numbers).map(([input]) => input))];
+  return inputs.length === 1 && inputs[0] !== undefined ? [{ input: inputs[0], values: [amount] }] : [];
 }
 
 /** A name nobody knows, given as the answer to the open question, goes on as it was written. */
