@@ -27,7 +27,7 @@ export function createNodeRow(task, waitsFor) {
   const after = waitsFor.length > 0 && element('span', { class: 'after' }, `after ${waitsFor.join(', ')}`);
   const kind = node.task_name !== node.node_id && element('span', { class: 'after' }, node.task_name);
   const facts = element('span', { class: 'node-facts' }, kind, ...given(task), after);
-  const name = element('span', { class: 'node-name' }, node.node_id);
+  const name = element('span', { class: 'node-name' }, ...breakable(node.node_id));
   const head = element(
     'button',
     { type: 'button', class: 'node-head', 'aria-expanded': 'false', click: () => toggle(body.hidden === true) },
@@ -75,6 +75,11 @@ export function createNodeRow(task, waitsFor) {
       fillBody();
     },
   };
+}
+
+/** A name that may break behind its underscores. @param {string} name */
+function breakable(name) {
+  return name.split(/(?<=_)/).flatMap((part, index) => (index === 0 ? [part] : [element('wbr'), part]));
 }
 
 /** @param {NodeRun} task */

@@ -134,7 +134,13 @@ function replyText(reply, time) {
   setText(said, text);
   root.append(said);
   for (const warning of reply.warnings) root.append(element('p', { class: 'note' }, `Note: ${warning}`));
-  root.append(element('p', { class: 'caption' }, `${formatTime(time)} · understood by ${reply.engine}`));
+  root.append(
+    element(
+      'p',
+      { class: 'caption' },
+      `${formatTime(time)} · ${reply.engine === 'offline' ? 'offline engine' : reply.engine}`,
+    ),
+  );
   return root;
 }
 
