@@ -173,7 +173,7 @@ class ClauseReader {
     const order = this.#at - this.#lead.since <= 5 ? this.#lead.order : undefined;
     this.#lead = { order: undefined, since: 0 };
     if (task === 'create_env') return this.#readEnvironment();
-    if (form === 'done' && this.#isReference()) return this.#refer(task);
+    if (form === 'done' && this.#isReference(order)) return this.#refer(task);
     if (task === 'train') {
       const trained = this.#trainingMeant(form);
       if (trained !== undefined) return this.#goBack(trained);
@@ -267,10 +267,10 @@ class ClauseReader {
   }
 
   /** "the quantized model" names what a step makes; "should be quantized" asks for the step. */
-  #isReference(): boolean {
+  #isReference(order: Lead['order']): boolean {
     const passive = this.#wordAt(-1) === 'is' || this.#wordAt(-2) === 'is';
     // "once you have finetuned phi-2" tells of the step itself.
-    const told = this.#at - this.#lead.since <= 5 && this.#lead.order !== undefined && this.#wordAt(-1) === 'filler';
+    const told = order !== undefined && this.#wordAt(-1) === 'filler';
     if (passive || told) return false;
     const nounLike = (piece: Piece) =>
       (piece.k === 'word' && piece.w === 'version') || (piece.k === 'name' && piece.kind === 'model');

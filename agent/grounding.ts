@@ -1,0 +1,115 @@
+import type { NameKind, Names } from './aliases.ts';
+import type { Command, DatasetWish, Setting, StepWish } from './commands.ts';
+import { readItems } from './engines/offline-items.ts';
+import { readTokens } from './engines/offline-lexer.ts';
+import type { Lexicon } from './engines/offline-lexicon.ts';
+import { foldValues } from './engines/offline-values.ts';
+import { compact } from './words.ts';
+
+interface Said {
+  /** Everything that was said, compacted. */
+  text: string;
+  names: Record<NameKind, { said: string; settled: string | undefined; options: readonly string[] }[]>;
+  values: ReadonlySet<string>;
+}
+
+export interface GroundingWorld {
+  names: Names;
+  lexicon: Lexicon;
+}
+
+/**
+ * Takes out of a model's proposal what nobody said: names and values that stand neither in the user's
+ * messages nor in the plan. A name that is more exact than what was said falls back to the user's words.
+ */
+export function groundCommands(
+  commands: readonly Command[],
+  messages: readonly string[],
+  planned: readonly unknown[],
+  world: GroundingWorld,
+): { commands: Command[]; warnings: string[] } {
+  const said = readSaid(messages, planned, world);
+  const invented: string[] = [];
+  const grounded = commands.map((command) => groundCommand(command, said, world, invented));
+  const warnings = [...new Set(invented)].map((what) => `The model proposed ${what}, which nobody said; I left it out.`);
+  return { commands: grounded, warnings };
+}
+
+function readSaid(messages: readonly string[], planned: readonly unknown[], { names, lexicon }: GroundingWorld): Said {
+  const said: Said['names'] = { model: [], dataset: [] };
+  const values = new Set<string>();
+  for (const message of messages) {
+    for (const item of readItems(readTokens(message), names, lexicon)) {
+      if (item.k === 'amount' || item.k === 'number') values.add(String(item.value));
+      if (item.k !== 'name') continue;
+      const resolved = names.resolve(item.kind, item.said);
+      said[item.kind].push({
+        said: item.said,
+        settled: resolved.kind === 'known' || resolved.kind === 'literal' ? resolved.name : undefined,
+        options: resolved.kind === 'ambiguous' ? resolved.options : [],
+      });
+    }
+    for (const piece of foldValues(readItems(readTokens(message), names, lexicon))) {
+      if (piece.k === 'value') for (const value of piece.values) values.add(String(value));
+      if (piece.k === 'amount') values.add(String(piece.value));
+    }
+  }
+  for (const value of planned) values.add(String(value));
+  return { text: compact(`${messages.join(' ')} ${planned.map(String).join(' ')}`), names: said, values };
+}
+
+function groundCommand(command: Command, said: Said, world: GroundingWorld, invented: string[]): Command {
+  switch (command.type) {
+    case 'run':
+      return { ...command, steps: command.steps.map((step): StepWish => ({ ...step, ...groundParts(step, said, world, invented) })) };
+    case 'set':
+    case 'repeat':
+      return { ...command, ...groundParts(command, said, world, invented) };
+    default:
+      return command;
+  }
+}
+
+interface Parts {
+  models: string[];
+  datasets: DatasetWish[];
+  settings: Setting[];
+}
+
+function groundParts({ models, datasets, settings }: Parts, said: Said, world: GroundingWorld, invented: string[]): Parts {
+  return {
+    models: models.flatMap((name) => groundName('model', name, said, world, invented)),
+    datasets: datasets.flatMap((wish): DatasetWish[] => {
+      const kept = groundSettings(wish.settings, said, invented);
+      const [name] = wish.name === null ? [] : groundName('dataset', wish.name, said, world, invented);
+      return name === undefined && kept.length === 0 ? [] : [{ name: name ?? null, settings: kept }];
+    }),
+    settings: groundSettings(settings, said, invented),
+  };
+}
+
+function groundName(kind: NameKind, proposed: string, said: Said, { names }: GroundingWorld, invented: string[]): string[] {
+  const resolved = names.resolve(kind, proposed);
+  const name = resolved.kind === 'known' || resolved.kind === 'literal' ? resolved.name : undefined;
+  if (name !== undefined && said.names[kind].some(({ settled }) => settled === name)) return [proposed];
+  const vaguer = said.names[kind].find(({ options }) => name !== undefined && options.includes(name));
+  const literal = compact(proposed).length > 1 && said.text.includes(compact(proposed));
+  if (literal && (vaguer === undefined || proposed.toLowerCase() === vaguer.said.toLowerCase())) return [proposed];
+  if (vaguer !== undefined) return [vaguer.said];
+  // "7b" may narrow what the open question offers; a name that nobody wrote is dropped.
+  invented.push(`the ${kind} "${proposed}"`);
+  return [];
+}
+
+function groundSettings(settings: readonly Setting[], said: Said, invented: string[]): Setting[] {
+  return settings.flatMap(({ input, values }) => {
+    const kept = values.filter((value) => isSaid(value, said));
+    for (const value of values.filter((other) => !kept.includes(other))) invented.push(`${input} = ${String(value)}`);
+    return kept.length === 0 ? [] : [{ input, values: kept }];
+  });
+}
+
+function isSaid(value: string | number | boolean, { text, values }: Said): boolean {
+  if (values.has(String(value)) || values.has(String(Number(value)))) return true;
+  return typeof value === 'string' && !/^[\d.e+-]+$/i.test(value) && text.includes(compact(value));
+}
