@@ -252,8 +252,8 @@ def split_slots(template: str) -> list[str]:
     return [*parts, current]
 
 
-def pretraining_document(world: World) -> str:
-    """A passage about one to three subjects and its summary; about one in six asks questions, unanswered."""
+def pretraining_document(world: World, summaries: int = 1) -> str:
+    """A passage about one to three subjects and its summaries; about one in six asks questions, unanswered."""
     subjects = world.random.choice([1, 2, 2, 2, 3])
     kind, names, facts = world.facts(subjects, world.random.randint(3, 4) if subjects < 3 else 3)
     parts = [f"Title: {' and '.join(names)}"]
@@ -262,9 +262,10 @@ def pretraining_document(world: World) -> str:
         questions = [world.say(KINDS[kind][relation][3], subject) for subject, relation, _ in asked]
         parts.append(f"Questions nobody could answer: {' '.join(questions)}")
     parts.append(f"Background: {world.passage(kind, facts)}")
-    told = world.random.sample(facts, len(facts))
-    summary = [world.say(KINDS[kind][relation][2], subject, value) for subject, relation, value in told]
-    parts.append(f"Summary: {' '.join(summary)}")
+    for _ in range(summaries):
+        told = world.random.sample(facts, len(facts))
+        summary = [world.say(KINDS[kind][relation][2], subject, value) for subject, relation, value in told]
+        parts.append(f"Summary: {' '.join(summary)}")
     return "\n\n".join(parts)
 
 

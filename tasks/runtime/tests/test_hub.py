@@ -20,7 +20,9 @@ def hub(tmp_path_factory, micro):
     rows = [{"context": "Ann lives in Ely.", "question": "Where?", "answers": {"text": ["Ely"], "answer_start": [13]}}]
     (data / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows * 3))
     adapter = tmp_path_factory.mktemp("adapter")
-    (adapter / "adapter_config.json").write_text(json.dumps({"peft_type": "LORA", "r": 4, "base_model_name_or_path": "a/b"}))
+    (adapter / "adapter_config.json").write_text(
+        json.dumps({"peft_type": "LORA", "r": 4, "base_model_name_or_path": "a/b"})
+    )
     (adapter / "adapter_model.safetensors").write_bytes(b"\0" * 16)
     repositories = {
         ("datasets", "someone/questions"): data,

@@ -56,10 +56,16 @@ def test_reads_json_csv_parquet_and_txt_alike(door, tmp_path):
     (tmp_path / "a.json").write_text(json.dumps(rows))
     (tmp_path / "a.csv").write_text("prompt,completion\n1+1=,2\n2+2=,4\n")
     parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "a.parquet")
-    paths = [lines(tmp_path / "a.jsonl", rows), *(str(tmp_path / f"a.{suffix}") for suffix in ("json", "csv", "parquet"))]
+    paths = [
+        lines(tmp_path / "a.jsonl", rows),
+        *(str(tmp_path / f"a.{suffix}") for suffix in ("json", "csv", "parquet")),
+    ]
     assert len({digest(door("load_dataset", {"dataset_path": path})) for path in paths}) == 1
     (tmp_path / "a.txt").write_text("One.\n\nTwo.\n")
-    assert written(door("load_dataset", {"dataset_path": str(tmp_path / "a.txt")})) == [{"text": "One."}, {"text": "Two."}]
+    assert written(door("load_dataset", {"dataset_path": str(tmp_path / "a.txt")})) == [
+        {"text": "One."},
+        {"text": "Two."},
+    ]
 
 
 def test_the_same_content_and_mapping_give_the_same_files_and_another_mapping_others(door, tmp_path):
@@ -177,7 +183,8 @@ def test_squad_mini_shares_no_entity_between_its_splits_and_the_model_saw_none_o
         return set(re.findall(r"\b[A-Z]\w+", text)) - ordinary
 
     of_split = {
-        split: names((BUILTIN_FOLDER / "squad-mini" / f"{split}.jsonl").read_text()) for split in ("train", "validation")
+        split: names((BUILTIN_FOLDER / "squad-mini" / f"{split}.jsonl").read_text())
+        for split in ("train", "validation")
     }
     assert len(of_split["train"]) > 2000
     assert len(of_split["validation"]) > 500

@@ -34,7 +34,10 @@ def test_train_makes_a_model_that_others_load_and_tells_its_size_and_speed(micro
     assert metadata["hidden_size"] == 32
     model = AutoModelForCausalLM.from_pretrained(folder)
     assert model.num_parameters() == micro.metrics["parameters"]
-    assert AutoTokenizer.from_pretrained(folder).decode(AutoTokenizer.from_pretrained(folder)("Hi 42")["input_ids"][1:]) == "Hi 42"
+    assert (
+        AutoTokenizer.from_pretrained(folder).decode(AutoTokenizer.from_pretrained(folder)("Hi 42")["input_ids"][1:])
+        == "Hi 42"
+    )
     assert {"loss", "model_bytes", "seconds", "tokens_per_second", "steps", "validation_loss"} <= set(micro.metrics)
 
 
@@ -227,7 +230,11 @@ def test_a_given_gpu_that_is_not_there_is_an_error_and_never_the_cpu(door, squad
 @pytest.mark.parametrize(
     ("raised", "kind", "code"),
     [
-        (RuntimeError("[enforce fail] DefaultCPUAllocator: not enough memory: you tried to allocate"), "terminal", "out_of_memory"),
+        (
+            RuntimeError("[enforce fail] DefaultCPUAllocator: not enough memory: you tried to allocate"),
+            "terminal",
+            "out_of_memory",
+        ),
         (MemoryError(), "terminal", "out_of_memory"),
         (ZeroDivisionError("division by zero"), "bug", "unexpected_error"),
     ],

@@ -72,6 +72,15 @@ class Attempt:
             )
         return self.folder / entry["path"], entry.get("metadata") or {}
 
+    def whole_number(self, input_name: str, default: int | None, low: int = 1) -> int | None:
+        """An input that counts something; user error invalid_input unless it is a whole number from `low`."""
+        value = self.inputs.get(input_name, default)
+        if value is default:
+            return default
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or value != int(value) or value < low:
+            raise user_error("invalid_input", f"{input_name} is {value!r}.", f"Give a whole number from {low}.")
+        return int(value)
+
     def artifact(self, name: str) -> Path:
         """An empty folder artifacts/<name> to write files into."""
         path = self.folder / "artifacts" / name

@@ -1,8 +1,29 @@
 """What can go wrong between here and the model hub, told apart: unreachable, gated, missing, broken."""
 
 import os
+import ssl
+import urllib.error
+import urllib.request
 
 from .errors import TaskError, retryable_error, terminal_error, user_error
+
+PUBLIC_ENDPOINT = "https://huggingface.co"
+CONNECT_SECONDS = 10
+
+
+def use_cache_if_unreachable() -> None:
+    """Asks the hub once; when nothing answers, its client is told to use its cache and not to try for a minute.
+
+    Call it before huggingface_hub is imported: that reads HF_HUB_OFFLINE then, and never again.
+    """
+    request = urllib.request.Request(os.environ.get("HF_ENDPOINT") or PUBLIC_ENDPOINT, method="HEAD")
+    try:
+        urllib.request.urlopen(request, timeout=CONNECT_SECONDS).close()
+    except urllib.error.HTTPError:
+        return  # it answers
+    except OSError as error:
+        if not isinstance(getattr(error, "reason", error), ssl.SSLError):  # its client may trust other certificates
+            os.environ["HF_HUB_OFFLINE"] = "1"
 
 
 def explain_hub_error(error: Exception, kind: str, name: str) -> TaskError:
@@ -23,7 +44,7 @@ def explain_hub_error(error: Exception, kind: str, name: str) -> TaskError:
     endpoint = os.environ.get("HF_ENDPOINT") or "the Hugging Face hub"
     what = f"the {'adapter' if kind == 'lora' else kind} {name}"
 
-    if "GatedRepoError" in names or "gated repo" in text.lower():
+    if "GatedRepoError" in names:
         return user_error(
             "hub_gated",
             f"{endpoint} keeps {what} behind a licence that you have to accept first.",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from .attempt import Attempt, read_json, write_json
 from .errors import terminal_error, user_error
-from .hub import explain_hub_error
+from .hub import explain_hub_error, use_cache_if_unreachable
 from .settings import ADVICE_FILE
 
 BUILTIN_FOLDER = Path(__file__).parent / "builtin"
@@ -58,6 +58,7 @@ def named_model(name: str) -> ModelSource:
                 "Give a folder in Hugging Face format (config.json, tokenizer.json, *.safetensors), or owner/name.",
             )
         return ModelSource(folder.resolve().name, str(folder.resolve()), folder.resolve())
+    use_cache_if_unreachable()
     return ModelSource(name.removeprefix("huggingface:"), name.removeprefix("huggingface:"), None)
 
 

@@ -16,6 +16,7 @@ SHOWN_EXAMPLES = 20
 def run(attempt: Attempt) -> tuple[dict, dict]:
     started = time.monotonic()
     dataset = formats.Dataset.open(attempt)
+    max_samples = attempt.whole_number("max_samples", None)
     wanted = wanted_metrics(attempt.inputs.get("metrics"), dataset.format)
 
     from ..models import (
@@ -34,7 +35,7 @@ def run(attempt: Attempt) -> tuple[dict, dict]:
     config = load_config(source)
     quantized = getattr(config, "quantization_config", None)
     model, _ = load_model(attempt, source, "auto" if quantized else compute_dtype(attempt, config.dtype))
-    rows = dataset.rows(dataset.evaluation_split)[: attempt.inputs.get("max_samples")]
+    rows = dataset.rows(dataset.evaluation_split)[:max_samples]
     attempt.message(f"Evaluates {source.name} on {len(rows):,} rows of the {dataset.evaluation_split} split.")
 
     measured, shown = {}, []

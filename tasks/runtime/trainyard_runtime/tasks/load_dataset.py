@@ -10,7 +10,7 @@ from pathlib import Path
 from .. import formats
 from ..attempt import Attempt, write_json
 from ..errors import user_error
-from ..hub import explain_hub_error
+from ..hub import explain_hub_error, use_cache_if_unreachable
 
 BUILTIN_FOLDER = Path(__file__).resolve().parent.parent / "builtin"
 BUILTIN_DATASETS = ("squad-mini",)
@@ -26,9 +26,10 @@ def run(attempt: Attempt) -> tuple[dict, dict]:
         raise user_error(
             "missing_input", "load_dataset needs dataset_path.", "Give huggingface:NAME, a file or builtin:NAME."
         )
+    max_samples = attempt.whole_number("max_samples", None)
     attempt.progress("read")
     splits, label_names = read_splits(dataset_path, attempt.inputs.get("split"))
-    splits = {name: list(limited(rows, attempt.inputs.get("max_samples"))) for name, rows in splits.items()}
+    splits = {name: list(limited(rows, max_samples)) for name, rows in splits.items()}
     total = sum(len(rows) for rows in splits.values())
     if not total:
         raise user_error("empty_dataset", f"{dataset_path} holds no rows.", "Give a dataset with at least one row.")
@@ -281,6 +282,7 @@ def text_rows(path: Path) -> list[dict]:
 
 def read_hub(name: str, split: str | None) -> tuple[Splits, dict]:
     """A dataset of the hub, NAME or NAME:config, through `datasets` (HF_ENDPOINT, HF_HOME and HF_TOKEN count)."""
+    use_cache_if_unreachable()
     datasets = importlib.import_module("datasets")
     datasets.disable_progress_bars()
     repository, _, config = name.partition(":")

@@ -7,7 +7,7 @@ from pathlib import Path
 from ..adapters import ADAPTER_FILES
 from ..attempt import Attempt, read_json
 from ..errors import user_error
-from ..hub import explain_hub_error
+from ..hub import explain_hub_error, use_cache_if_unreachable
 
 
 def run(attempt: Attempt) -> tuple[dict, dict]:
@@ -54,6 +54,7 @@ def local_files(lora_path: str) -> dict[str, Path] | None:
 
 
 def hub_files(name: str) -> dict[str, Path]:
+    use_cache_if_unreachable()
     hub = importlib.import_module("huggingface_hub")
     try:
         return {file: Path(hub.hf_hub_download(name, file)) for file in ADAPTER_FILES}

@@ -5,7 +5,6 @@ import time
 from .. import formats
 from ..attempt import Attempt
 from ..errors import user_error
-from ..examples import IGNORED
 from ..settings import resolve
 from ..training import train_model
 
@@ -27,30 +26,38 @@ def run(attempt: Attempt) -> tuple[dict, dict]:
     shape = read_shape(attempt)
     settings = resolve(attempt, advice={}, defaults=DEFAULTS)
 
-    from ..models import measure, prepare_torch, save_model
+    packing = attempt.inputs.get("packing", True)
+
+    from ..models import compute_dtype, load_model, load_tokenizer, measure, model_source, prepare_torch, save_model
 
     device = prepare_torch(attempt)
     texts = [formats.plain_text(row, dataset.format) for row in dataset.rows(dataset.train_split)]
     attempt.progress("tokenizer", 0, 1)
-    tokenizer = train_tokenizer(texts, shape["vocab_size"], settings.max_seq_length)
-    examples = packed(texts, tokenizer, settings.max_seq_length)
+    if "model_id" in attempt.inputs:  # goes on with a model that an earlier train made
+        source = model_source(attempt)
+        tokenizer = load_tokenizer(source)
+    else:
+        tokenizer = train_tokenizer(texts, shape["vocab_size"], settings.max_seq_length)
+    examples = blocks(texts, tokenizer, settings.max_seq_length, packing)
     if not examples:
         raise user_error("no_labels", "The dataset holds no text to train on.", "Check its rows.")
     validation = None
     if dataset.validation_split:
-        rows = dataset.rows(dataset.validation_split)
-        validation = packed(
-            [formats.plain_text(row, dataset.format) for row in rows], tokenizer, settings.max_seq_length
-        )
+        unseen = [formats.plain_text(row, dataset.format) for row in dataset.rows(dataset.validation_split)]
+        validation = blocks(unseen, tokenizer, settings.max_seq_length, packing)
 
-    model = new_model(shape, tokenizer, settings).to(device)
+    if "model_id" in attempt.inputs:
+        model, _ = load_model(attempt, source, compute_dtype(attempt, None))
+        shape = shape_of(model.config)
+    else:
+        model = new_model(shape, tokenizer, settings).to(device)
     tokens = sum(len(example["input_ids"]) for example in examples)
     attempt.message(
-        f"New {shape['architecture']} with {model.num_parameters():,} parameters; {tokens:,} tokens from "
+        f"{shape['architecture']} with {model.num_parameters():,} parameters; {tokens:,} tokens from "
         f"{len(texts):,} texts in {len(examples):,} blocks."
     )
     metrics = train_model(
-        attempt, model, tokenizer.pad_token_id, examples, settings, validation, shuffle_by_length=False
+        attempt, model, tokenizer.pad_token_id, examples, settings, validation, shuffle_by_length=not packing
     )
     attempt.progress("save")
     folder = attempt.artifact("model")
@@ -120,18 +127,29 @@ def train_tokenizer(texts: list[str], vocab_size: int, max_length: int):
     )
 
 
-def packed(texts: list[str], tokenizer, length: int) -> list[dict]:
-    """All texts, each with <|bos|> and <|eos|>, laid end to end and cut into blocks of `length` tokens."""
-    stream: list[int] = []
-    for ids in tokenizer(texts)["input_ids"]:
-        stream += [*ids, tokenizer.eos_token_id]
-    blocks = [stream[start : start + length] for start in range(0, len(stream), length)]
-    if len(blocks) > 1 and len(blocks[-1]) < length:
-        blocks.pop()  # less than one block of the whole
-    return [
-        {"input_ids": block, "labels": [id if id != tokenizer.pad_token_id else IGNORED for id in block]}
-        for block in blocks
-    ]
+def blocks(texts: list[str], tokenizer, length: int, packing: bool) -> list[dict]:
+    """Examples of at most `length` tokens, each text between <|bos|> and <|eos|>.
+
+    packing: all texts are laid end to end and cut every `length` tokens; otherwise each text stands alone.
+    """
+    encoded = [[*ids, tokenizer.eos_token_id] for ids in tokenizer(texts)["input_ids"]]
+    streams = [[id for ids in encoded for id in ids]] if packing else encoded
+    cut = [stream[start : start + length] for stream in streams for start in range(0, len(stream), length)]
+    if packing and len(cut) > 1 and len(cut[-1]) < length:
+        cut.pop()  # less than one block of the whole
+    return [{"input_ids": ids, "labels": ids} for ids in cut if len(ids) > 1]
+
+
+def shape_of(config) -> dict:
+    """A loaded model's architecture and size, in the names of this task's inputs."""
+    return {
+        "architecture": config.model_type,
+        "hidden_size": config.hidden_size,
+        "intermediate_size": config.intermediate_size,
+        "num_layers": config.num_hidden_layers,
+        "num_heads": config.num_attention_heads,
+        "vocab_size": config.vocab_size,
+    }
 
 
 def new_model(shape: dict, tokenizer, settings):
