@@ -48,7 +48,7 @@ export function assessPipeline({ nodes }: CheckedPipeline, machine: Machine): As
       const refusal =
         `${node_id} needs about ${gigabytes(memoryMib)} of memory for ${String(values.model_name ?? 'its model')}, ` +
         `but ${where} ${gigabytes(availableMib)}. Choose a smaller model, or run it on a larger machine.`;
-      return { warnings: [...warnings, refusal], refusal };
+      return { warnings, refusal };
     }
     if (gpu === 'preferred' && !onGpu && memoryMib > slowOnCpuMib) {
       warnings.push(

@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SqliteSaver } from '@langchain/langgraph-checkpoint-sqlite';
+import { createNames } from '../agent/aliases.ts';
 import { type Agent, type AgentOptions, createAgent } from '../agent/index.ts';
 import { catalogue } from '../tasks/index.ts';
 import { registry } from '../tasks/registry.ts';
@@ -60,7 +61,13 @@ export async function startApp(config: Config): Promise<App> {
       onBug: logBug,
     });
     const tasks = createTaskService(catalogue);
-    const pipelines = createPipelineService({ catalogue, executor, journal, machine });
+    const pipelines = createPipelineService({
+      catalogue,
+      executor,
+      journal,
+      machine,
+      fullName: createNames(registry).exact,
+    });
     const act = createActions(catalogue, tasks, pipelines);
     const agent = createPlanner(config, machine, {
       checkpointer: SqliteSaver.fromConnString(join(config.home, 'conversations.sqlite')),

@@ -27,3 +27,4 @@ export const pipelineSchema = z.strictObject({
 });
 export type Pipeline = z.infer<typeof pipelineSchema>;
 export type PipelineNode = Pipeline['nodes'][number];
+export type JsonValue = z.core.util.JSONType;

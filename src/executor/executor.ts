@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { checkPipeline } from '../core/check-pipeline.ts';
+import { type CheckedPipeline, checkPipeline } from '../core/check-pipeline.ts';
 import { toTaskError, UserError } from '../core/errors.ts';
 import type { EventOf, Frame, TrainyardEvent } from '../core/events.ts';
 import type { Catalogue } from '../core/task.ts';
@@ -22,8 +22,8 @@ export interface Submitted {
 }
 
 export interface Executor {
-  /** @throws UserError with every fault of the pipeline; nothing is written then. */
-  submit(pipeline: unknown, request: SubmitRequest): Submitted;
+  /** Takes a pipeline that has passed its check; from then on it survives whatever happens to this process. */
+  submit(checked: CheckedPipeline, request: SubmitRequest): Submitted;
   /** Stops what runs and drops what waits. Returns false where the pipeline is over already. */
   cancel(pipelineId: string, userId: string): boolean;
   /** Goes on from the nodes that did not succeed. @throws UserError where there are none. */
@@ -195,10 +195,9 @@ export function createExecutor(options: ExecutorOptions): Executor {
     attemptFolder: attempts.folder,
     run: findRun,
 
-    submit(input, { userId, conversationId, idempotencyKey }) {
+    submit(checked, { userId, conversationId, idempotencyKey }) {
       const known = idempotencyKey && journal.pipelineByIdempotencyKey(idempotencyKey);
       if (known) return submitted(existingRun(known));
-      const checked = checkPipeline(input, catalogue);
       const pipeline_id = freeId(journal, checked.pipeline.pipeline_id);
       const taskIds = [...checked.nodes.keys()].map((node) => [node, `task_${randomBytes(8).toString('hex')}`]);
       const event: EventOf<'pipeline_submitted'> = {

@@ -2,6 +2,7 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { checkPipeline } from '../core/check-pipeline.ts';
 import { type TaskError, UserError } from '../core/errors.ts';
+import { type JsonValue, pipelineSchema } from '../core/pipeline.ts';
 import type { Catalogue } from '../core/task.ts';
 import type { Machine } from '../executor/capacity.ts';
 import type { Executor, SubmitRequest, Submitted } from '../executor/executor.ts';
@@ -53,17 +54,16 @@ export interface PipelineServiceOptions {
   executor: Executor;
   journal: Journal;
   machine: Machine;
+  /** The full name of what people call a model or dataset: `llama-2-7b` → `meta-llama/Llama-2-7b`. */
+  fullName: (kind: 'model' | 'dataset', written: string) => string | undefined;
 }
 
 const listLimit = 200;
 const logTailBytes = 64 * 1024;
 
-export function createPipelineService({
-  catalogue,
-  executor,
-  journal,
-  machine,
-}: PipelineServiceOptions): PipelineService {
+export function createPipelineService(options: PipelineServiceOptions): PipelineService {
+  const { catalogue, executor, journal, machine, fullName } = options;
+
   /** What is not the caller's is as if it did not exist. */
   function runOf(id: string | undefined, { userId }: Caller): PipelineRun {
     const pipelineId = id === undefined ? latestOf(userId) : (journal.pipelineOfTask(id) ?? id);
@@ -82,9 +82,10 @@ export function createPipelineService({
   }
 
   return {
-    submit(pipeline, { userId }, options) {
-      refuseWhatCannotRun(checkPipeline(pipeline, catalogue), machine);
-      return executor.submit(pipeline, { userId, ...options });
+    submit(pipeline, { userId }, request) {
+      const checked = checkPipeline(withFullNames(pipeline, fullName), catalogue);
+      refuseWhatCannotRun(checked, machine);
+      return executor.submit(checked, { userId, ...request });
     },
 
     submitTask(taskName, inputs, caller) {
@@ -114,6 +115,26 @@ export function createPipelineService({
       const text = await readTail(join(executor.attemptFolder(task.attemptId), 'log.txt'));
       return { task_id: task.task_id, node_id: task.node.node_id, text };
     },
+  };
+}
+
+/** The pipeline with short names of models and datasets written out; what is no pipeline stays as it is. */
+function withFullNames(written: unknown, fullName: PipelineServiceOptions['fullName']): unknown {
+  const parsed = pipelineSchema.safeParse(written);
+  if (!parsed.success) return written;
+  const write = (inputs: Record<string, JsonValue>) => {
+    const { model_name: model, dataset_path: dataset } = inputs;
+    return {
+      ...inputs,
+      ...(typeof model === 'string' && { model_name: fullName('model', model) ?? model }),
+      ...(typeof dataset === 'string' && { dataset_path: fullName('dataset', dataset) ?? dataset }),
+    };
+  };
+  const { nodes, global_inputs } = parsed.data;
+  return {
+    ...parsed.data,
+    nodes: nodes.map((node) => (node.inputs ? { ...node, inputs: write(node.inputs) } : node)),
+    ...(global_inputs && { global_inputs: write(global_inputs) }),
   };
 }
 

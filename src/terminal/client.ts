@@ -2,7 +2,7 @@ import { on, once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WebSocket } from 'ws';
 import type { Config } from '../config.ts';
-import { RetryableError, type TaskError, UserError } from '../core/errors.ts';
+import { RetryableError, type TaskError, TerminalError, UserError } from '../core/errors.ts';
 import type { Frame } from '../core/events.ts';
 import { readServerAddress } from '../instance-lock.ts';
 import { startApp } from '../main.ts';
@@ -75,6 +75,7 @@ async function request<T>(url: string, init: RequestInit): Promise<T> {
   const body: unknown = await response.json();
   if (response.ok) return body as T;
   const { error } = body as { error: TaskError & { faults?: UserError['faults'] } };
+  if (response.status >= 500) throw new TerminalError(error.code, error.message);
   throw new UserError(error.code, error.message, {
     ...(error.hint !== undefined && { hint: error.hint }),
     ...(error.faults !== undefined && { faults: error.faults }),

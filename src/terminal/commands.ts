@@ -4,6 +4,7 @@ import { createInterface } from 'node:readline/promises';
 import type { Config } from '../config.ts';
 import { UserError } from '../core/errors.ts';
 import type { Reply } from '../core/reply.ts';
+import type { Submitted } from '../executor/executor.ts';
 import type { PipelineSummary } from '../executor/journal.ts';
 import { readMachine } from '../machine.ts';
 import { createPlanner, startApp } from '../main.ts';
@@ -45,8 +46,12 @@ export async function run(message: string, context: CommandContext): Promise<num
   await using client = await openClient(context.config);
   const { reply, status } = await converse(client, message, context);
   if (context.json) context.print({ reply, ...(status !== undefined && { status }) });
-  if (reply.kind === 'question' || reply.kind === 'refused') return exitCodes.wrongInput;
-  return status === undefined ? exitCodes.succeeded : exitCodeOf(status, context);
+  return status === undefined ? exitCodeOfReply(reply) : exitCodeOf(status, context);
+}
+
+/** A plan that came back instead of running is one that this machine refuses. */
+function exitCodeOfReply({ kind }: Reply): number {
+  return kind === 'question' || kind === 'refused' || kind === 'plan' ? exitCodes.wrongInput : exitCodes.succeeded;
 }
 
 export async function converse(
@@ -77,19 +82,21 @@ export async function converse(
 }
 
 /** The person's answer, or undefined where nobody sits at a terminal. */
-async function ask({ json, signal }: CommandContext): Promise<string | undefined> {
+async function ask({ json, signal }: CommandContext, prompt = '> '): Promise<string | undefined> {
   if (json || !process.stdin.isTTY) return undefined;
   const lines = createInterface({ input: process.stdin, output: process.stderr });
   try {
-    return await lines.question('> ', { signal });
+    return await lines.question(prompt, { signal });
   } finally {
     lines.close();
   }
 }
 
-export function exitCodeOf({ state }: PipelineStatus, { signal }: CommandContext): number {
+/** A run that failed at what its user gave it, such as a malformed row, counts as wrong input. */
+export function exitCodeOf({ state, tasks }: PipelineStatus, { signal }: CommandContext): number {
+  if (state === 'succeeded') return exitCodes.succeeded;
   if (signal.aborted) return exitCodes.interrupted;
-  return state === 'succeeded' ? exitCodes.succeeded : exitCodes.failed;
+  return tasks.some((task) => task.error?.kind === 'user') ? exitCodes.wrongInput : exitCodes.failed;
 }
 
 /** Shows what a message would run, and runs nothing. */
@@ -145,7 +152,7 @@ export async function submit(
 ): Promise<number> {
   const pipeline = addInputs(await readPipeline(file), inputs);
   await using client = await openClient(context.config);
-  const submitted = await client.post<{ pipeline_id: string; task_ids: string[] }>('/api/pipelines', pipeline);
+  const submitted = await submitAsking(client, pipeline, context);
   context.say(`Submitted as ${submitted.pipeline_id}.`);
   if (!wait && client.embedded) {
     context.say('No server runs: this one stays until the pipeline is over, or start one with `trainyard start`.');
@@ -159,6 +166,37 @@ export async function submit(
   const status = await followPipeline(client, submitted.pipeline_id, { nodes }, context);
   if (context.json) context.print({ ...submitted, status });
   return exitCodeOf(status, context);
+}
+
+/** Asks a person for inputs that the file leaves open; without one, says how to give them. */
+async function submitAsking(client: Client, pipeline: unknown, context: CommandContext): Promise<Submitted> {
+  try {
+    return await client.post<Submitted>('/api/pipelines', pipeline);
+  } catch (error) {
+    const names = error instanceof UserError ? onlyMissing(error) : [];
+    if (names.length === 0) throw error;
+    const given: string[] = [];
+    for (const name of names) {
+      const answer = await ask(context, `${name}: `);
+      if (answer === undefined) throw new UserError('missing_input', messageOf(error), { hint: inputHint(names) });
+      given.push(`${name}=${answer}`);
+    }
+    return client.post<Submitted>('/api/pipelines', addInputs(pipeline, given));
+  }
+}
+
+/** The inputs that a refusal is about, where missing inputs are all that is wrong. */
+function onlyMissing({ faults }: UserError): string[] {
+  const missing = faults.filter((fault) => fault.code === 'missing_input');
+  return missing.length < faults.length ? [] : [...new Set(missing.map((fault) => fault.field ?? ''))];
+}
+
+function inputHint(names: readonly string[]): string {
+  return `The file leaves names open. Give them with ${names.map((name) => `--input ${name}=…`).join(' ')}`;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 async function readPipeline(file: string): Promise<unknown> {

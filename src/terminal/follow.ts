@@ -35,6 +35,6 @@ export async function followPipeline(
   }
   const status = await client.get<PipelineStatus>(path);
   if (status.state === 'running') context.say(`${pipelineId} goes on; \`trainyard status ${pipelineId}\` shows it.`);
-  else context.say(`\n${pipelineId} ${status.state}.\n\n${resultLines(status.tasks)}\n`);
+  else context.say(['', `${pipelineId} ${status.state}.`, '', resultLines(status.tasks), ''].join('\n'));
   return status;
 }

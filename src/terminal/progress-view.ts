@@ -75,13 +75,22 @@ function moveOn(nodes: Map<string, NodeView>, frame: Frame): NodeView | undefine
       node.detail = frame.text;
       break;
     case 'task_succeeded':
-      Object.assign(node, { state: 'succeeded', share: 1, detail: formatSeconds(frame.seconds) });
+      Object.assign(node, { state: 'succeeded', phase: '', share: 1, detail: formatSeconds(frame.seconds) });
       break;
     case 'attempt_failed':
-      Object.assign(node, { state: 'waiting', share: undefined, detail: `${frame.error.message} Trying again.` });
+      Object.assign(node, {
+        state: 'waiting',
+        phase: '',
+        share: undefined,
+        detail: `${frame.error.message} Trying again.`,
+      });
       break;
     case 'task_failed':
-      Object.assign(node, { state: 'failed', detail: [frame.error.message, frame.error.hint].join(' ').trim() });
+      Object.assign(node, {
+        state: 'failed',
+        phase: '',
+        detail: [frame.error.message, frame.error.hint].join(' ').trim(),
+      });
       break;
     case 'task_skipped':
       Object.assign(node, { state: 'skipped', detail: `because of ${frame.because}` });

@@ -50,8 +50,17 @@ function fieldLine({ label, options }: Field): string {
   return choices.length === 0 ? `  ${label}` : `  ${label}: ${choices.join(', ')}, …`;
 }
 
-/** The results of a finished pipeline: what each node measured. */
+/** The results of a finished pipeline: what each node measured, then what failed and what to do about it. */
 export function resultLines(tasks: readonly TaskStatus[]): string {
+  const failures = tasks.filter((task) => task.state === 'failed').map(failureLine);
+  return [resultTable(tasks), ...failures].filter((part) => part !== '').join('\n\n');
+}
+
+function failureLine({ node_id, error }: TaskStatus): string {
+  return [`${node_id} failed: ${error?.message ?? 'no cause is known.'}`, error?.hint ?? ''].join('\n').trimEnd();
+}
+
+function resultTable(tasks: readonly TaskStatus[]): string {
   const rows = tasks
     .filter((task) => task.state === 'succeeded')
     .map((task) => [task.node_id, task.seconds === undefined ? '' : formatSeconds(task.seconds), figures(task)]);

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { checkPipeline } from '../../src/core/check-pipeline.ts';
 import type { Frame, TrainyardEvent } from '../../src/core/events.ts';
 import { createCapacity } from '../../src/executor/capacity.ts';
 import { createExecutor, type Executor } from '../../src/executor/executor.ts';
@@ -46,7 +47,8 @@ export function openWorkshop(home: string, heavyTasks = 2): Workshop {
     journal,
     bugs,
     frames,
-    submit: (nodes, more = {}) => executor.submit({ nodes, ...more }, { userId: 'test' }).pipeline_id,
+    submit: (nodes, more = {}) =>
+      executor.submit(checkPipeline({ nodes, ...more }, fakeCatalogue), { userId: 'test' }).pipeline_id,
 
     frame: (pipelineId, type, nodeId) =>
       new Promise((resolve) => {

@@ -28,7 +28,13 @@ beforeEach(async () => {
   app = createHttpApp({
     services: {
       tasks: createTaskService(fakeCatalogue),
-      pipelines: createPipelineService({ catalogue: fakeCatalogue, executor, journal, machine }),
+      pipelines: createPipelineService({
+        catalogue: fakeCatalogue,
+        executor,
+        journal,
+        machine,
+        fullName: () => undefined,
+      }),
       conversations: createConversationService(echo, journal),
     },
     webDirectory,
@@ -59,7 +65,11 @@ describe('the API', () => {
     await workshop.frame(pipeline_id, 'pipeline_finished');
     for (const id of [pipeline_id, task_ids[0], 'latest']) {
       const status = await (await get(`/api/pipelines/${id}`)).json();
-      expect(status).toMatchObject({ pipeline_id, state: 'succeeded', tasks: [{ node_id: 'a', outputs: { value: 2 } }] });
+      expect(status).toMatchObject({
+        pipeline_id,
+        state: 'succeeded',
+        tasks: [{ node_id: 'a', outputs: { value: 2 } }],
+      });
     }
   });
 
@@ -96,9 +106,9 @@ describe('the API', () => {
   });
 
   it.each([
-    ['no JSON', '{', {}],
-    ['no text', { txt: 'x' }, {}],
-    ['an empty text', { text: '  ' }, {}],
+    ['no JSON', '{'],
+    ['no text', { txt: 'x' }],
+    ['an empty text', { text: '  ' }],
   ])('refuses a message with %s', async (_, body) => {
     expect((await post('/api/conversations/c1/messages', body)).status).toBe(400);
   });
