@@ -9,7 +9,11 @@ import { element } from './dom.js';
  * @param {(text: string) => void} answer
  */
 export function createQuestionForm(id, fields, answer) {
-  const inputs = fields.map((field, index) => ({ field, ...fieldInput(field, `${id}-${index}`) }));
+  const inputs = fields.map((field, index) => {
+    const twice = fields.filter(({ input }) => input === field.input).length > 1;
+    const label = twice ? `${field.label} for ${field.node_id}` : field.label;
+    return { field, ...fieldInput({ ...field, label }, `${id}-${index}`) };
+  });
   const all = element('fieldset', { class: 'question-fields' }, ...inputs.map(({ root }) => root));
   const button = element('button', { type: 'submit', class: 'button primary' }, 'Answer');
   const form = element('form', { class: 'card question', submit: send }, all, button);
@@ -40,7 +44,7 @@ function answerText(answers) {
   return answers
     .map(({ field: { node_id, input }, value }) => {
       const twice = answers.filter(({ field }) => field.input === input).length > 1;
-      return `${twice ? `${node_id}.` : ''}${input}: ${value}`;
+      return `${twice ? `${node_id} ` : ''}${input}: ${value}`;
     })
     .join(', ');
 }
