@@ -29,6 +29,7 @@ const maxLightTasks = 16;
  */
 export function createCapacity(machine: Machine, heavyTasks: number): Capacity {
   const cpuThreads = Math.max(1, Math.floor(machine.cpus / heavyTasks));
+  const memoryShareMib = Math.floor(machine.memoryMib / heavyTasks);
   const freeGpus = new Set(machine.gpus);
   let freeMemoryMib = machine.memoryMib;
   let heavy = 0;
@@ -54,7 +55,7 @@ export function createCapacity(machine: Machine, heavyTasks: number): Capacity {
     heavy += 1;
     freeMemoryMib -= memoryMib;
     return {
-      limits: { cpuThreads, memoryMib, gpus },
+      limits: { cpuThreads, memoryMib: Math.max(memoryMib, memoryShareMib), gpus },
       release: () => {
         heavy -= 1;
         freeMemoryMib += memoryMib;

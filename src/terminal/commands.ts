@@ -14,7 +14,7 @@ import type { TaskInfo, TaskSummary } from '../services/tasks.ts';
 import { type Client, openClient } from './client.ts';
 import { followPipeline } from './follow.ts';
 import { formatTable } from './format.ts';
-import { replyLines, resultLines } from './show.ts';
+import { replyLines, resultTable } from './show.ts';
 
 export interface CommandContext {
   config: Config;
@@ -242,7 +242,7 @@ export async function status(id: string | undefined, context: CommandContext): P
   }
   const found = await client.get<PipelineStatus>(`/api/pipelines/${encodeURIComponent(id)}`);
   if (context.json) context.print(found);
-  else context.say([describeStatus(found), resultLines(found.tasks)].filter(Boolean).join('\n\n'));
+  else context.say([describeStatus(found), resultTable(found.tasks)].filter(Boolean).join('\n\n'));
   return exitCodes.succeeded;
 }
 

@@ -60,7 +60,8 @@ function failureLine({ node_id, error }: TaskStatus): string {
   return [`${node_id} failed: ${error?.message ?? 'no cause is known.'}`, error?.hint ?? ''].join('\n').trimEnd();
 }
 
-function resultTable(tasks: readonly TaskStatus[]): string {
+/** What each node measured. */
+export function resultTable(tasks: readonly TaskStatus[]): string {
   const rows = tasks
     .filter((task) => task.state === 'succeeded')
     .map((task) => [task.node_id, task.seconds === undefined ? '' : formatSeconds(task.seconds), figures(task)]);
