@@ -17,8 +17,9 @@ export function formatStep(value) {
   return value < 10_000 ? String(value) : formatCount(value);
 }
 
-/** `7.3` → `7.3 s`, `75` → `1 min 15 s`, `4000` → `1 h 7 min`. @param {number} seconds */
+/** `0.04` → `under 0.1 s`, `7.3` → `7.3 s`, `75` → `1 min 15 s`, `4000` → `1 h 7 min`. @param {number} seconds */
 export function formatDuration(seconds) {
+  if (seconds < 0.1) return 'under 0.1 s';
   if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
   const whole = Math.round(seconds);
   if (whole < 60) return `${whole} s`;

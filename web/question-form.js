@@ -23,15 +23,21 @@ export function createQuestionForm(id, fields, answer) {
     event.preventDefault();
     const missing = inputs.find(({ input }) => input.value.trim() === '');
     if (missing !== undefined) return missing.input.focus();
+    all.disabled = true;
+    button.disabled = true;
     answer(answerText(inputs.map(({ field, input }) => ({ field, value: input.value.trim() }))));
   }
 
   return {
     root: form,
-    /** A question that the conversation has left behind can be read and no longer answered. */
+    /** The answer did not settle it, or something else was said: it can be answered still. */
+    wake() {
+      all.disabled = false;
+      button.disabled = false;
+    },
+    /** A question that is settled stays as its sentence alone; the answer stands below it. */
     close() {
-      all.disabled = true;
-      button.hidden = true;
+      form.remove();
     },
   };
 }

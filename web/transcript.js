@@ -22,7 +22,7 @@ export function createTranscript(root, { send, drawn }) {
   const runs = new Map();
   /** @type {Set<ReturnType<typeof createRunCard>>} */
   const dirty = new Set();
-  /** What can be answered or approved until the conversation goes on. @type {(() => void)[]} */
+  /** What can be answered or approved until another plan or question takes its place. @type {{wake(): void, close(): void}[]} */
   let open = [];
   let scheduled = false;
 
@@ -44,9 +44,11 @@ export function createTranscript(root, { send, drawn }) {
     return turn;
   }
 
-  function closeOpen() {
-    for (const close of open) close();
-    open = [];
+  /** @param {Reply} reply */
+  function settle({ kind }) {
+    const settled = kind === 'submitted' || kind === 'plan' || kind === 'question';
+    for (const one of open) settled ? one.close() : one.wake();
+    if (settled) open = [];
   }
 
   /** @param {Frame & {type: 'pipeline_submitted'}} frame */
@@ -61,6 +63,7 @@ export function createTranscript(root, { send, drawn }) {
 
   /** @param {Frame & {type: 'reply_sent'}} frame */
   function addReply({ reply, time }) {
+    settle(reply);
     const said = replyText(reply, time);
     const begun = reply.kind === 'submitted' ? runs.get(reply.pipeline_id) : undefined;
     if (begun !== undefined && begun.said.childElementCount === 0) begun.said.append(said);
@@ -72,7 +75,7 @@ export function createTranscript(root, { send, drawn }) {
     if (reply.kind === 'plan') return planCard(reply);
     if (reply.kind === 'question') {
       const form = createQuestionForm(reply.question.id, reply.question.fields, send);
-      open.push(form.close);
+      open.push(form);
       return [form.root];
     }
     return reply.kind === 'action' ? actionBody(reply) : [];
@@ -86,8 +89,9 @@ export function createTranscript(root, { send, drawn }) {
       { type: 'button', class: 'button primary', click: () => send('Run it') },
       'Run it',
     );
-    open.push(() => button.remove());
-    card.root.append(element('footer', { class: 'card-foot' }, button));
+    const foot = element('footer', { class: 'card-foot' }, button);
+    open.push({ wake() {}, close: () => foot.remove() });
+    card.root.append(foot);
     dirty.add(card);
     return [card.root];
   }
@@ -96,7 +100,6 @@ export function createTranscript(root, { send, drawn }) {
     /** @param {Frame} frame */
     apply(frame) {
       if (frame.type === 'message_received') {
-        closeOpen();
         addTurn('you', youText(frame.text), element('p', { class: 'caption' }, formatTime(frame.time)));
       } else if (frame.type === 'reply_sent') addReply(frame);
       else if (frame.type === 'pipeline_submitted') addRun(frame);

@@ -92,7 +92,7 @@ describe('the page', () => {
     await succeededCards().waitFor();
     const node = page.locator('.node').filter({ hasText: 'load_config' });
     expect(await node.getAttribute('data-state')).toBe('succeeded');
-    expect(await node.textContent()).toMatch(/succeeded in \d/);
+    expect(await node.textContent()).toContain('succeeded in');
     const before = await conversation();
     expect(await turns().count()).toBe(2);
 
@@ -125,7 +125,8 @@ describe('the page', () => {
   });
 
   test('asks with a form for what is missing, and sends the answer as a message', { timeout: limitMs }, async () => {
-    await say('finetune gpt2');
+    // Too large for any machine, so that nothing starts: what is tested is the question.
+    await say('finetune Llama-3.1-405B');
     const form = page.locator('form.question');
     await form.waitFor();
     const field = form.getByRole('textbox', { name: 'Dataset' });
@@ -133,12 +134,16 @@ describe('the page', () => {
     await chip.click();
     expect(await field.inputValue()).toBe(await chip.getAttribute('title'));
     expect(await chip.getAttribute('aria-pressed')).toBe('true');
-
-    await field.fill('./no-such-file.jsonl');
+    await page.reload();
+    await field.fill('./rows.jsonl');
     await field.press('Enter');
-    await page.locator('.turn.you').getByText('dataset_path: ./no-such-file.jsonl').waitFor();
-    await form.locator('fieldset:disabled').waitFor();
-    expect(await form.getByRole('button', { name: 'Answer' }).count()).toBe(0);
+    await page.locator('.turn.you').getByText('dataset_path: ./rows.jsonl').waitFor();
+    await page.locator('.turn.reply').nth(1).waitFor();
+    expect(await page.locator('.turn.reply').nth(1).textContent()).toContain('405B');
+
+    await say('finetune distilgpt2');
+    await page.locator('.turn.reply').nth(2).locator('form.question').waitFor();
+    expect(await form.count()).toBe(1);
   });
 
   test('shows what failed with its mend, and retries', { timeout: limitMs }, async () => {
