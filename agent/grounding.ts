@@ -31,7 +31,9 @@ export function groundCommands(
   const said = readSaid(messages, planned, world);
   const invented: string[] = [];
   const grounded = commands.map((command) => groundCommand(command, said, world, invented));
-  const warnings = [...new Set(invented)].map((what) => `The model proposed ${what}, which nobody said; I left it out.`);
+  const warnings = [...new Set(invented)].map(
+    (what) => `The model proposed ${what}, which nobody said; I left it out.`,
+  );
   return { commands: grounded, warnings };
 }
 
@@ -61,7 +63,10 @@ function readSaid(messages: readonly string[], planned: readonly unknown[], { na
 function groundCommand(command: Command, said: Said, world: GroundingWorld, invented: string[]): Command {
   switch (command.type) {
     case 'run':
-      return { ...command, steps: command.steps.map((step): StepWish => ({ ...step, ...groundParts(step, said, world, invented) })) };
+      return {
+        ...command,
+        steps: command.steps.map((step): StepWish => ({ ...step, ...groundParts(step, said, world, invented) })),
+      };
     case 'set':
     case 'repeat':
       return { ...command, ...groundParts(command, said, world, invented) };
@@ -76,7 +81,12 @@ interface Parts {
   settings: Setting[];
 }
 
-function groundParts({ models, datasets, settings }: Parts, said: Said, world: GroundingWorld, invented: string[]): Parts {
+function groundParts(
+  { models, datasets, settings }: Parts,
+  said: Said,
+  world: GroundingWorld,
+  invented: string[],
+): Parts {
   return {
     models: models.flatMap((name) => groundName('model', name, said, world, invented)),
     datasets: datasets.flatMap((wish): DatasetWish[] => {
@@ -88,7 +98,13 @@ function groundParts({ models, datasets, settings }: Parts, said: Said, world: G
   };
 }
 
-function groundName(kind: NameKind, proposed: string, said: Said, { names }: GroundingWorld, invented: string[]): string[] {
+function groundName(
+  kind: NameKind,
+  proposed: string,
+  said: Said,
+  { names }: GroundingWorld,
+  invented: string[],
+): string[] {
   const resolved = names.resolve(kind, proposed);
   const name = resolved.kind === 'known' || resolved.kind === 'literal' ? resolved.name : undefined;
   if (name !== undefined && said.names[kind].some(({ settled }) => settled === name)) return [proposed];

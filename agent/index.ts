@@ -62,8 +62,7 @@ export function createAgent(options: AgentOptions): Agent {
   const stateOf = async (who: Who) => (await graph.getState(config(who))).values as Partial<State>;
 
   async function runTurn(who: Who, message: string, answers: string): Promise<Reply> {
-    const { turn = 0 } = await stateOf(who);
-    const input = { message, answers, ...who, turn: turn + 1, reply: '', work: '' };
+    const input = { message, answers, ...who, reply: '', work: '' };
     const { reply } = await graph.invoke(input, config(who));
     return replySchema.parse(JSON.parse(reply));
   }

@@ -60,7 +60,7 @@ function optionsFor(draft: Draft, node_id: string, input: string, world: World, 
       : isModel
         ? smallModels(registry)
         : known.filter((name) => !name.startsWith('builtin:'));
-  return [...new Set([...fitting.slice(0, maxOptions), ...builtin, ...usual])].slice(0, maxOptions);
+  return [...new Set([...fitting.slice(0, maxOptions - builtin.length), ...builtin, ...usual])].slice(0, maxOptions);
 }
 
 function smallModels(registry: Registry): string[] {

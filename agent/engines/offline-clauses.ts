@@ -538,7 +538,8 @@ class ClauseReader {
   #readCheck(): void {
     this.#reading.cues.add('check');
     const what = (piece: Piece) =>
-      (piece.k === 'word' && /^(quality|how_good)$/.test(piece.w)) || (piece.k === 'value' && piece.field === 'metrics');
+      (piece.k === 'word' && /^(quality|how_good)$/.test(piece.w)) ||
+      (piece.k === 'value' && piece.field === 'metrics');
     const through = (piece: Piece) => piece.k === 'word' || piece.k === 'name';
     if (this.#ahead(5, what, through) === undefined || !this.#facts.has('evaluate')) return;
     if (this.#current?.task !== 'evaluate') this.#readTask('evaluate', 'verb');

@@ -43,7 +43,7 @@ export function readItems(tokens: readonly Token[], names: Names, lexicon: Lexic
 
 function readAt(reader: Reader, at: number, previous: Item | undefined): Read {
   const token = reader.tokens[at] as Token;
-  const special = readSpecial(reader, token, at);
+  const special = readSpecial(reader, token);
   if (special !== undefined) return special;
   const python = /^py(?:thon)?-?(3\.\d+)$/.exec(token.lower);
   if (python?.[1] !== undefined)
@@ -55,7 +55,8 @@ function readAt(reader: Reader, at: number, previous: Item | undefined): Read {
   if (name !== undefined && name.length >= (phrase?.length ?? 0)) return named(name, previous);
   if (phrase !== undefined) {
     const family = phrase.length === 1 ? familyName(reader, at) : undefined;
-    if (family === undefined || phrase.sense.k !== 'word') return { item: { ...phrase.sense, text: token.text }, length: phrase.length };
+    if (family === undefined || phrase.sense.k !== 'word')
+      return { item: { ...phrase.sense, text: token.text }, length: phrase.length };
   }
   const family = familyName(reader, at);
   if (family !== undefined) return named(family, previous);
@@ -70,8 +71,7 @@ function named(found: Found, previous: Item | undefined): Read {
   return { item: { k: 'name', kind, said, settled, article }, length };
 }
 
-function readSpecial({ names }: Reader, token: Token, at: number): Read | undefined {
-  void at;
+function readSpecial({ names }: Reader, token: Token): Read | undefined {
   const one = (item: Item): Read => ({ item, length: 1 });
   if (token.kind === 'number') {
     return one({ k: 'amount', value: token.value ?? 0, small: token.small === true, said: token.text });

@@ -193,6 +193,7 @@ const numberWords: Record<string, number> = {
 
 /** Small words that steer: `w` is what the grammar sees. */
 const steering: Record<string, string> = {
+  // biome-ignore lint/suspicious/noThenProperty: a word of the language, never awaited
   then: 'then, and then, afterwards, next, after that, followed by, subsequently, thereafter, finally, lastly, at the end, in the end, after which, once done, when done, once that is done, once thats done, when thats done, when its done, once its done, after it is done, and finally, plus, followed with, ending with, later, last, when finished, once finished, once trained, when thats finished, once thats finished, followed up by, and after that, and afterwards, before you finish, and last',
   and: 'and, n, as well as, along with, together with, alongside, vs, versus, vs., against',
   or: 'or, nor',

@@ -30,72 +30,104 @@ const wordValued = new Set(['split', 'method', 'architecture', 'python_version']
 
 /** Brings numbers and the inputs they belong to together: "3 epochs", "lr of 2e-4", "rank 8, 16 and 32". */
 export function foldValues(written: readonly Item[]): Piece[] {
-  const items = withAmounts(written);
-  const pieces: Piece[] = [];
-  let pending: string | undefined;
-  for (let at = 0; at < items.length; at++) {
-    const item = items[at] as Item;
-    if (item.k === 'setting') {
-      pieces.push({ k: 'value', field: item.field, values: [item.value], text: item.text });
-      pending = undefined;
-    } else if (item.k === 'field') {
-      const last = pieces.at(-1);
-      // "of 512 tokens": the unit behind a value that already has its input.
-      const repeats = last?.k === 'value' && items[at - 1]?.k === 'amount' && (last.field === item.field || item.unit);
-      const startsNext = items[at + 1]?.k === 'amount' && !(last?.k === 'value' && last.field === item.field);
-      pending = repeats && !startsNext ? undefined : item.field;
-    } else if (item.k === 'amount') {
-      const group = amountsFrom(items, at);
-      const owner = ownerOf(items, group, pending);
-      if (owner === undefined) {
-        pieces.push(item);
-      } else {
-        pieces.push({
-          k: 'value',
-          field: owner.field,
-          values: group.amounts.slice(0, owner.count).map((amount) => amountFor(owner.field, amount)),
-        });
-        at = owner.end;
-      }
-      pending = undefined;
-    } else if (item.k !== 'number') {
-      const value = pending !== undefined && wordValued.has(pending) ? wordValue(item, pending) : undefined;
-      if (value !== undefined && pending !== undefined) {
-        pieces.push({ k: 'value', field: pending, values: [value] });
-        pending = undefined;
-        continue;
-      }
-      if (!(item.k === 'word' && glue.has(item.w))) pending = undefined;
-      pieces.push(item);
-    }
+  const fold: Fold = { items: withAmounts(written), at: 0, pieces: [], pending: undefined };
+  for (; fold.at < fold.items.length; fold.at++) foldItem(fold, fold.items[fold.at] as Item);
+  return fold.pieces;
+}
+
+interface Fold {
+  items: readonly Item[];
+  at: number;
+  pieces: Piece[];
+  /** An input that was named and waits for its value. */
+  pending: string | undefined;
+}
+
+function foldItem(fold: Fold, item: Item): void {
+  switch (item.k) {
+    case 'setting':
+      fold.pieces.push({ k: 'value', field: item.field, values: [item.value], text: item.text });
+      fold.pending = undefined;
+      return;
+    case 'field':
+      fold.pending = belongsToLast(fold, item) ? undefined : item.field;
+      return;
+    case 'amount':
+      return foldAmount(fold, item);
+    case 'number':
+      return;
+    default:
+      return foldOther(fold, item);
   }
-  return pieces;
+}
+
+/** "of 512 tokens": the unit behind a value that already has its input. */
+function belongsToLast({ items, at, pieces }: Fold, { field, unit }: ItemOf<'field'>): boolean {
+  const last = pieces.at(-1);
+  if (last?.k !== 'value' || items[at - 1]?.k !== 'amount') return false;
+  return last.field === field || (unit && items[at + 1]?.k !== 'amount');
+}
+
+function foldAmount(fold: Fold, item: ItemOf<'amount'>): void {
+  const group = amountsFrom(fold.items, fold.at);
+  const owner = ownerOf(fold.items, group, fold.pending);
+  fold.pending = undefined;
+  if (owner === undefined) {
+    fold.pieces.push(item);
+    return;
+  }
+  const values = group.amounts.slice(0, owner.count).map((amount) => amountFor(owner.field, amount));
+  fold.pieces.push({ k: 'value', field: owner.field, values });
+  fold.at = owner.end;
+}
+
+function foldOther(fold: Fold, item: Exclude<Item, ItemOf<'setting' | 'field' | 'amount' | 'number'>>): void {
+  const { pending } = fold;
+  const value = pending !== undefined && wordValued.has(pending) ? wordValue(item, pending) : undefined;
+  if (pending !== undefined && value !== undefined) {
+    fold.pieces.push({ k: 'value', field: pending, values: [value] });
+    fold.pending = undefined;
+    return;
+  }
+  if (!(item.k === 'word' && glue.has(item.w))) fold.pending = undefined;
+  fold.pieces.push(item);
 }
 
 /** Number words as amounts, magnitudes multiplied out, hyphens between a number and its unit taken away. */
 function withAmounts(items: readonly Item[]): Item[] {
   const made: Item[] = [];
-  for (let at = 0; at < items.length; at++) {
-    const item = items[at] as Item;
+  items.forEach((item, at) => {
     const last = made.at(-1);
-    const next = items[at + 1];
-    if (item.k === 'number') {
-      const counts = next?.k === 'field' || (next?.k === 'mark' && next.text === '-');
-      const after =
-        items[at - 1]?.k === 'field' || (items[at - 1]?.k === 'word' && (items[at - 1] as ItemOf<'word'>).w === 'to');
-      if (counts || (after && item.value !== 1))
-        made.push({ k: 'amount', value: item.value, small: false, said: String(item.value) });
-      else made.push({ k: 'word', w: item.value === 1 ? 'version' : 'filler', text: item.text });
-    } else if (item.k === 'unknown' && last?.k === 'amount' && magnitudes[item.text.toLowerCase()] !== undefined) {
-      const factor = magnitudes[item.text.toLowerCase()] ?? 1;
-      made[made.length - 1] = { ...last, value: roundOff(last.value * factor), said: `${last.said}${item.text}` };
-    } else if (item.k === 'mark' && item.text === '%' && last?.k === 'amount') {
-      made[made.length - 1] = { ...last, value: roundOff(last.value / 100), said: `${last.said}%` };
-    } else if (!(item.k === 'mark' && item.text === '-' && last?.k === 'amount')) {
-      made.push(item);
-    }
-  }
+    const factor = last?.k === 'amount' ? magnitudeOf(item) : undefined;
+    if (item.k === 'number') made.push(numberWord(items, item, at));
+    else if (last?.k === 'amount' && factor !== undefined) made[made.length - 1] = multiplied(last, factor, item);
+    else if (!(isHyphen(item) && last?.k === 'amount')) made.push(item);
+  });
   return made;
+}
+
+function isHyphen(item: Item | undefined): boolean {
+  return item?.k === 'mark' && item.text === '-';
+}
+
+function magnitudeOf(item: Item): number | undefined {
+  return item.k === 'unknown' || item.k === 'mark' ? magnitudes[item.text.toLowerCase()] : undefined;
+}
+
+function multiplied(amount: ItemOf<'amount'>, factor: number, unit: Item): Item {
+  const text = 'text' in unit ? unit.text : '';
+  return { ...amount, value: roundOff(amount.value * factor), said: `${amount.said}${text}` };
+}
+
+/** "three epochs" counts; "the 7b one" does not. */
+function numberWord(items: readonly Item[], item: ItemOf<'number'>, at: number): Item {
+  const next = items[at + 1];
+  const before = items[at - 1];
+  const counts = next?.k === 'field' || isHyphen(next);
+  const assigned = before?.k === 'field' || (before?.k === 'word' && before.w === 'to');
+  if (counts || (assigned && item.value !== 1))
+    return { k: 'amount', value: item.value, small: false, said: String(item.value) };
+  return { k: 'word', w: item.value === 1 ? 'version' : 'filler', text: item.text };
 }
 
 function roundOff(value: number): number {

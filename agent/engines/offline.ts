@@ -93,7 +93,7 @@ function asRepetition(change: CommandOf<'set'>, { cues }: Reading, context: Cont
 function stepCommands(reading: Reading, context: Context, facts: TaskFacts): Command[] {
   const { clauses } = reading;
   const extend = extendsPlan(reading, context, facts);
-  if (!extend) return [{ type: 'run', extend: false, steps: clauses.map((clause) => toStep(clause, reading, facts)) }];
+  if (!extend) return [{ type: 'run', extend: false, steps: clauses.map((clause) => toStep(clause, facts)) }];
   const commands: Command[] = [];
   const added: Clause[] = [];
   for (const clause of clauses) {
@@ -101,7 +101,7 @@ function stepCommands(reading: Reading, context: Context, facts: TaskFacts): Com
     else added.push(clause);
   }
   if (added.length > 0)
-    commands.push({ type: 'run', extend: true, steps: added.map((clause) => toStep(clause, reading, facts)) });
+    commands.push({ type: 'run', extend: true, steps: added.map((clause) => toStep(clause, facts)) });
   const loose = looseChange(reading, context);
   // Names that answer the open question come along with a further step: "on squad, and quantize it too".
   if (loose !== undefined && context.missing.length > 0) commands.unshift(loose);
@@ -154,7 +154,7 @@ function toChange(clause: Clause, { rejected }: Reading): CommandOf<'set'> {
   };
 }
 
-function toStep(clause: Clause, { cues }: Reading, facts: TaskFacts): StepWish {
+function toStep(clause: Clause, facts: TaskFacts): StepWish {
   const comparison =
     clause.task === 'evaluate' && clause.from.length === 1 && clause.from[0] === 'base' && cues.has('and');
   void comparison;
@@ -169,7 +169,9 @@ function toStep(clause: Clause, { cues }: Reading, facts: TaskFacts): StepWish {
 
 /** Names and values without a step: an answer, or a change of the plan. */
 function looseChange(
-  { loose, rejected, unknown, cues, paths, amounts }: Reading, context: Context): CommandOf<'set'> | undefined {
+  { loose, rejected, unknown, cues, paths, amounts }: Reading,
+  context: Context,
+): CommandOf<'set'> | undefined {
   if (context.plan.length === 0) return undefined;
   const { models, datasets, ...placed } = withPaths(loose, paths, context);
   if (loose.waiting.size > 0) datasets.push({ name: null, settings: settingsOf(loose.waiting) });
@@ -193,7 +195,9 @@ function withPaths(loose: Clause, paths: readonly string[], { missing }: Context
   const settings: { input: string; values: string[] }[] = [];
   const inputs = new Set(missing.map(({ input }) => input));
   for (const path of paths) {
-    const other = [...inputs].find((input) => input !== 'model_name' && input !== 'dataset_path' && input.endsWith('_path'));
+    const other = [...inputs].find(
+      (input) => input !== 'model_name' && input !== 'dataset_path' && input.endsWith('_path'),
+    );
     if (other !== undefined) settings.push({ input: other, values: [path] });
     else if (inputs.has('model_name') && !inputs.has('dataset_path')) models.push(path);
     else datasets.push({ name: path, settings: [] });

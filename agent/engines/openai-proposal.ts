@@ -10,9 +10,17 @@ export function createProposalSchema(catalogue: Catalogue) {
   const all = [...catalogue.values()];
   const runnable = all.filter(({ work }) => work.where !== 'service');
   const task = z.enum(runnable.map(({ name }) => name));
-  const inputs = new Set(runnable.flatMap(({ inputFields }) => [...inputFields.values()].filter((field) => field.resourceKind === undefined).map(({ name }) => name)));
+  const inputs = new Set(
+    runnable.flatMap(({ inputFields }) =>
+      [...inputFields.values()].filter((field) => field.resourceKind === undefined).map(({ name }) => name),
+    ),
+  );
   const setting = z.strictObject({ input: z.enum([...inputs]), values: z.array(z.union([z.string(), z.number()])) });
-  const dataset = z.strictObject({ name: z.string().nullable(), split: z.string().nullable(), max_samples: z.number().nullable() });
+  const dataset = z.strictObject({
+    name: z.string().nullable(),
+    split: z.string().nullable(),
+    max_samples: z.number().nullable(),
+  });
   const varied = { models: z.array(z.string()), datasets: z.array(dataset), settings: z.array(setting) };
   const step = z.strictObject({ task, model_from: z.array(z.string()), ...varied });
   const actions = z.enum(all.filter(({ type }) => type === 'MANAGERIAL').map(({ name }) => name));
@@ -25,8 +33,19 @@ export function createProposalSchema(catalogue: Catalogue) {
         z.strictObject({ type: z.literal('drop'), tasks: z.array(task) }),
         z.strictObject({ type: z.literal('repeat'), ...varied }),
         z.strictObject({ type: z.literal('simple'), what: z.enum(['approve', 'forget', 'show']) }),
-        z.strictObject({ type: z.literal('action'), name: actions, id: text, task_name: text, filter_type: text, path: text }),
-        z.strictObject({ type: z.literal('talk'), topic: z.enum(['greeting', 'thanks', 'help', 'unclear', 'out_of_scope']), text: z.string() }),
+        z.strictObject({
+          type: z.literal('action'),
+          name: actions,
+          id: text,
+          task_name: text,
+          filter_type: text,
+          path: text,
+        }),
+        z.strictObject({
+          type: z.literal('talk'),
+          topic: z.enum(['greeting', 'thanks', 'help', 'unclear', 'out_of_scope']),
+          text: z.string(),
+        }),
       ]),
     ),
   });
@@ -56,7 +75,11 @@ function toCommand(proposed: Proposal['commands'][number]): unknown {
       return { type: proposed.what };
     case 'action': {
       const { type, name, ...args } = proposed;
-      return { type, name, args: Object.fromEntries(Object.entries(args).filter(([, value]) => value !== null && value !== '')) };
+      return {
+        type,
+        name,
+        args: Object.fromEntries(Object.entries(args).filter(([, value]) => value !== null && value !== '')),
+      };
     }
     default:
       return proposed;

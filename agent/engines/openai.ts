@@ -1,6 +1,9 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import OpenAI, { APIError } from 'openai';
-import type { ChatCompletionCreateParamsNonStreaming, ChatCompletionMessageParam } from 'openai/resources/chat/completions';
+import type {
+  ChatCompletionCreateParamsNonStreaming,
+  ChatCompletionMessageParam,
+} from 'openai/resources/chat/completions';
 import { z } from 'zod';
 import type { Command } from '../commands.ts';
 import { groundCommands } from '../grounding.ts';
@@ -83,7 +86,12 @@ export function createOpenAiEngine(options: OpenAiOptions, world: EngineWorld, o
   }
 
   async function ask(messages: ChatCompletionMessageParam[], form: Rung, signal: AbortSignal): Promise<string> {
-    const request: ChatCompletionCreateParamsNonStreaming = { model: options.model, messages, temperature: 0, ...formOf(form, jsonSchema) };
+    const request: ChatCompletionCreateParamsNonStreaming = {
+      model: options.model,
+      messages,
+      temperature: 0,
+      ...formOf(form, jsonSchema),
+    };
     const completion = await client.chat.completions.create(request, { signal });
     const message = completion.choices?.[0]?.message;
     if (message === undefined) throw new UnreadableAnswer('', 'there was no answer');
@@ -103,7 +111,13 @@ export function createOpenAiEngine(options: OpenAiOptions, world: EngineWorld, o
       } catch (error) {
         signal.throwIfAborted();
         const read = await offline.understand(text, context, signal);
-        return { ...read, warnings: [...read.warnings, `The model server did not help (${reasonOf(error)}), so the offline engine read this message.`] };
+        return {
+          ...read,
+          warnings: [
+            ...read.warnings,
+            `The model server did not help (${reasonOf(error)}), so the offline engine read this message.`,
+          ],
+        };
       }
     },
   };
@@ -137,7 +151,8 @@ function readAnswer(answer: string, schema: ProposalSchema): z.infer<ProposalSch
 }
 
 function repair({ answer, message }: UnreadableAnswer): ChatCompletionMessageParam[] {
-  const shown: ChatCompletionMessageParam[] = answer === '' ? [] : [{ role: 'assistant', content: answer.slice(0, 4000) }];
+  const shown: ChatCompletionMessageParam[] =
+    answer === '' ? [] : [{ role: 'assistant', content: answer.slice(0, 4000) }];
   return [...shown, { role: 'user', content: repairPrompt(message) }];
 }
 

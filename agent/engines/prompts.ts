@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
-import type { Catalogue, Field, Task } from '../../src/core/task.ts';
 import { z } from 'zod';
+import type { Catalogue, Field, Task } from '../../src/core/task.ts';
 import type { Context } from './engine.ts';
 
 type PromptName = 'understand' | 'turn' | 'repair';
@@ -25,8 +25,14 @@ function fill(name: PromptName, values: Record<string, string>): string {
 export function systemPrompt(catalogue: Catalogue, schema: unknown): string {
   const all = [...catalogue.values()];
   const prompt = fill('understand', {
-    tasks: all.filter(({ work }) => work.where !== 'service').map(describeTask).join('\n\n'),
-    actions: all.filter(({ type }) => type === 'MANAGERIAL').map(describeTask).join('\n\n'),
+    tasks: all
+      .filter(({ work }) => work.where !== 'service')
+      .map(describeTask)
+      .join('\n\n'),
+    actions: all
+      .filter(({ type }) => type === 'MANAGERIAL')
+      .map(describeTask)
+      .join('\n\n'),
   });
   return `${prompt}\n## JSON schema\n\n${JSON.stringify(schema)}\n`;
 }

@@ -19,7 +19,7 @@ export function createClassify(world: AgentWorld) {
       approved: false,
       next: 'respond',
     };
-    return { work: JSON.stringify(work) };
+    return { turn: (state.turn ?? 0) + 1, work: JSON.stringify(work) };
   };
 }
 

@@ -39,12 +39,17 @@ describe('names', () => {
     expect(names.resolve('model', said).kind).toBe('ambiguous');
   });
 
-  test.each(['llama-2-14b', 'llama-2-7b-chat-v9', 'frobnicator-9000', 'gpt5'])('%s is never taken for something else', (said) => {
-    expect(names.resolve('model', said).kind).toBe('unknown');
-  });
+  test.each(['llama-2-14b', 'llama-2-7b-chat-v9', 'frobnicator-9000', 'gpt5'])(
+    '%s is never taken for something else',
+    (said) => {
+      expect(names.resolve('model', said).kind).toBe('unknown');
+    },
+  );
 
   test('further words narrow what a question offers', () => {
     const open = names.resolve('model', 'llama 3.1');
-    expect(open.kind === 'ambiguous' && names.narrow('model', 'the instruct one', open.options)).toEqual(['meta-llama/Llama-3.1-8B-Instruct']);
+    expect(open.kind === 'ambiguous' && names.narrow('model', 'the instruct one', open.options)).toEqual([
+      'meta-llama/Llama-3.1-8B-Instruct',
+    ]);
   });
 });

@@ -14,19 +14,28 @@ function step(task: string, part: Partial<Omit<PlanStep, 'task'>> = {}): PlanSte
   return { task: catalogue.get(task) as Task, models: [], modelFrom: [], datasets: [], settings: {}, ...part };
 }
 
-const chain = addSteps(undefined, [step('finetune', { models: [gpt2], datasets: [squad] }), step('ptq'), step('evaluate')], wiring);
+const chain = addSteps(
+  undefined,
+  [step('finetune', { models: [gpt2], datasets: [squad] }), step('ptq'), step('evaluate')],
+  wiring,
+);
 
 describe('building a plan', () => {
   test('wires the newest model and the dataset that it was trained on', () => {
     const { pipeline, faults } = inspectPipeline(toPipeline(chain, wiring), catalogue);
     expect(faults).toEqual([]);
-    expect(pipeline?.nodes.map(({ node_id }) => node_id)).toEqual(['load_config', 'load_dataset', 'finetune', 'ptq', 'evaluate'].toSorted((a, b) => order(a) - order(b)));
-    expect(pipeline?.nodes.at(-1)?.input_mappings).toEqual({ 'ptq.model_id': 'model_id', 'load_dataset.dataset_id': 'dataset_id' });
+    expect(pipeline?.nodes.map(({ node_id }) => node_id)).toEqual([
+      'load_dataset',
+      'load_config',
+      'finetune',
+      'ptq',
+      'evaluate',
+    ]);
+    expect(pipeline?.nodes.at(-1)?.input_mappings).toEqual({
+      'ptq.model_id': 'model_id',
+      'load_dataset.dataset_id': 'dataset_id',
+    });
   });
-
-  function order(id: string): number {
-    return chain.nodes.findIndex(({ node_id }) => node_id === id);
-  }
 
   test('leaves out what nobody said', () => {
     const draft = addSteps(undefined, [step('finetune')], wiring);
@@ -39,7 +48,10 @@ describe('building a plan', () => {
 
   test('does not quantize what is quantized: another width starts where the first one started', () => {
     const draft = addSteps(chain, [step('ptq', { settings: { bits: [4] } })], wiring);
-    expect(draft.nodes.at(-1)).toMatchObject({ node_id: 'ptq_4bit', input_mappings: { 'finetune.model_id': 'model_id' } });
+    expect(draft.nodes.at(-1)).toMatchObject({
+      node_id: 'ptq_4bit',
+      input_mappings: { 'finetune.model_id': 'model_id' },
+    });
   });
 
   test('refuses a plan that fans out beyond measure', () => {
@@ -58,19 +70,27 @@ describe('changing a plan', () => {
   test('dropping a step hands its model on and leaves the plan given as it was', () => {
     const before = structuredClone(chain);
     const draft = dropTasks(chain, ['ptq'], wiring);
-    expect(draft.nodes.find(({ node_id }) => node_id === 'evaluate')?.input_mappings).toHaveProperty(['finetune.model_id']);
+    expect(draft.nodes.find(({ node_id }) => node_id === 'evaluate')?.input_mappings).toHaveProperty([
+      'finetune.model_id',
+    ]);
     expect(chain).toEqual(before);
   });
 
   test('a dataset for one task leaves the others with theirs', () => {
     const imdb = { name: { said: 'imdb', name: 'huggingface:imdb' }, inputs: {} };
     const { draft } = changeDraft(chain, { ...change, task: 'evaluate', datasets: [imdb] }, wiring);
-    const paths = draft.nodes.filter(({ task_name }) => task_name === 'load_dataset').map(({ inputs }) => inputs.dataset_path);
+    const paths = draft.nodes
+      .filter(({ task_name }) => task_name === 'load_dataset')
+      .map(({ inputs }) => inputs.dataset_path);
     expect(paths).toEqual(['huggingface:squad', 'huggingface:imdb']);
   });
 
   test('the plan once more with another model shares the dataset', () => {
-    const draft = repeatPlan(chain, { models: [{ said: 'phi-2', name: 'microsoft/phi-2' }], datasets: [], settings: {} }, wiring);
+    const draft = repeatPlan(
+      chain,
+      { models: [{ said: 'phi-2', name: 'microsoft/phi-2' }], datasets: [], settings: {} },
+      wiring,
+    );
     expect(draft.nodes.filter(({ task_name }) => task_name === 'load_dataset')).toHaveLength(1);
     expect(draft.nodes.filter(({ task_name }) => task_name === 'evaluate')).toHaveLength(2);
     expect(inspectPipeline(toPipeline(draft, wiring), catalogue).faults).toEqual([]);

@@ -15,13 +15,16 @@ const conversations = readFileSync(new URL('conversations.jsonl', import.meta.ur
 const agent = createAgent({ catalogue, registry, dryRun: true });
 
 describe('the offline engine understands', () => {
-  test.each(conversations.map((one): [string, Conversation] => [`${one.id}: ${one.turns.join(' | ')}`, one]))('%s', async (_, one) => {
-    let reply: Reply | undefined;
-    for (const text of one.turns) {
-      reply = await agent.processMessage(text, { userId: 'test', conversationId: one.id });
-      if (reply.kind === 'plan') expect(inspectPipeline(reply.pipeline, catalogue).faults).toEqual([]);
-      expect(reply.engine).toBe('offline');
-    }
-    expect(reply && mismatch(one.expect, reply)).toBeUndefined();
-  });
+  test.each(conversations.map((one): [string, Conversation] => [`${one.id}: ${one.turns.join(' | ')}`, one]))(
+    '%s',
+    async (_, one) => {
+      let reply: Reply | undefined;
+      for (const text of one.turns) {
+        reply = await agent.processMessage(text, { userId: 'test', conversationId: one.id });
+        if (reply.kind === 'plan') expect(inspectPipeline(reply.pipeline, catalogue).faults).toEqual([]);
+        expect(reply.engine).toBe('offline');
+      }
+      expect(reply && mismatch(one.expect, reply)).toBeUndefined();
+    },
+  );
 });

@@ -30,7 +30,8 @@ export function mismatch(expect: Expectation, reply: Reply): string | undefined 
   }
   if (reply.kind === 'action' && wanted.includes('action')) {
     const { name, args } = reply.action;
-    const right = name === expect.action && Object.entries(expect.args ?? {}).every(([key, value]) => same(value, args[key]));
+    const right =
+      name === expect.action && Object.entries(expect.args ?? {}).every(([key, value]) => same(value, args[key]));
     return right ? undefined : `does ${name} ${JSON.stringify(args)}`;
   }
   const talks = reply.kind === 'answer' || reply.kind === 'refused';
@@ -55,7 +56,13 @@ function planMismatch(expect: Expectation, pipeline: Pipeline): string | undefin
 }
 
 /** Tries every way to lay the wanted nodes over those that are there. */
-function assign(expect: Expectation, pipeline: Pipeline, edges: ReadonlySet<string>, laid: Record<string, string>, at: number): boolean {
+function assign(
+  expect: Expectation,
+  pipeline: Pipeline,
+  edges: ReadonlySet<string>,
+  laid: Record<string, string>,
+  at: number,
+): boolean {
   const wanted = expect.nodes?.[at];
   if (wanted === undefined) {
     return (expect.edges ?? []).every(([from, to]) => edges.has(`${laid[from]},${laid[to]}`));
@@ -70,8 +77,10 @@ function assign(expect: Expectation, pipeline: Pipeline, edges: ReadonlySet<stri
 }
 
 function same(want: unknown, got: unknown): boolean {
-  if (typeof want === 'object' && want !== null && 'any' in want) return (want.any as unknown[]).some((one) => same(one, got));
+  if (typeof want === 'object' && want !== null && 'any' in want)
+    return (want.any as unknown[]).some((one) => same(one, got));
   if (typeof want === 'number') return Math.abs(Number(got) - want) <= 1e-9 * Math.max(1, Math.abs(want));
-  if (Array.isArray(want)) return Array.isArray(got) && want.map(String).sort().join() === got.map(String).sort().join();
+  if (Array.isArray(want))
+    return Array.isArray(got) && want.map(String).sort().join() === got.map(String).sort().join();
   return String(want).toLowerCase() === String(got).toLowerCase();
 }

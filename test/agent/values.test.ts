@@ -50,8 +50,13 @@ describe('a value out of range', () => {
   const field = (task: string, input: string) => catalogue.get(task)?.inputFields.get(input) as Field;
 
   test('is refused with the range', () => {
-    expect(parseValue(field('ptq', 'bits'), 16)).toEqual({ ok: false, problem: 'bits takes a whole number from 2 to 8, so 16 does not fit.' });
-    expect(parseValue(field('finetune', 'learning_rate'), 5)).toMatchObject({ problem: expect.stringContaining('above 0 and up to 1') });
+    expect(parseValue(field('ptq', 'bits'), 16)).toEqual({
+      ok: false,
+      problem: 'bits takes a whole number from 2 to 8, so 16 does not fit.',
+    });
+    expect(parseValue(field('finetune', 'learning_rate'), 5)).toMatchObject({
+      problem: expect.stringContaining('above 0 and up to 1'),
+    });
   });
 
   test('is not confused with one that is written as text', () => {
