@@ -38,26 +38,26 @@ export function groundCommands(
 }
 
 function readSaid(messages: readonly string[], planned: readonly unknown[], { names, lexicon }: GroundingWorld): Said {
-  const said: Said['names'] = { model: [], dataset: [] };
-  const values = new Set<string>();
-  for (const message of messages) {
-    for (const item of readItems(readTokens(message), names, lexicon)) {
-      if (item.k === 'amount' || item.k === 'number') values.add(String(item.value));
-      if (item.k !== 'name') continue;
-      const resolved = names.resolve(item.kind, item.said);
-      said[item.kind].push({
-        said: item.said,
-        settled: resolved.kind === 'known' || resolved.kind === 'literal' ? resolved.name : undefined,
-        options: resolved.kind === 'ambiguous' ? resolved.options : [],
-      });
-    }
-    for (const piece of foldValues(readItems(readTokens(message), names, lexicon))) {
-      if (piece.k === 'value') for (const value of piece.values) values.add(String(value));
-      if (piece.k === 'amount') values.add(String(piece.value));
-    }
-  }
-  for (const value of planned) values.add(String(value));
-  return { text: compact(`${messages.join(' ')} ${planned.map(String).join(' ')}`), names: said, values };
+  const items = messages.flatMap((message) => readItems(readTokens(message), names, lexicon));
+  const named = (kind: NameKind) => items.flatMap((item) => (item.k === 'name' && item.kind === kind ? [item.said] : []));
+  const numbers = items.flatMap((item) => (item.k === 'amount' || item.k === 'number' ? [item.value] : []));
+  const folded = messages
+    .flatMap((message) => foldValues(readItems(readTokens(message), names, lexicon)))
+    .flatMap((piece) => (piece.k === 'value' ? piece.values : piece.k === 'amount' ? [piece.value] : []));
+  return {
+    text: compact(`${messages.join(' ')} ${planned.map(String).join(' ')}`),
+    names: {
+      model: named('model').map((said) => readName('model', said, names)),
+      dataset: named('dataset').map((said) => readName('dataset', said, names)),
+    },
+    values: new Set([...numbers, ...folded, ...planned].map(String)),
+  };
+}
+
+function readName(kind: NameKind, said: string, names: Names): Said['names'][NameKind][number] {
+  const resolved = names.resolve(kind, said);
+  const settled = resolved.kind === 'known' || resolved.kind === 'literal' ? resolved.name : undefined;
+  return { said, settled, options: resolved.kind === 'ambiguous' ? resolved.options : [] };
 }
 
 function groundCommand(command: Command, said: Said, world: GroundingWorld, invented: string[]): Command {

@@ -3,7 +3,7 @@ import type { Command } from '../commands.ts';
 import type { Context } from './engine.ts';
 import type { Piece } from './offline-values.ts';
 
-const runWords = String.raw`(?:it|that|this|everything|all|(?:the |my |our |this |that |last |latest |current |whole )*(?:run|runs|pipeline|job|task|training|finetuning|process|execution|experiment|one|steps?)s?)`;
+const runWords = `(?:it|that|this|everything|all|(?:the |my |our |this |that |last |latest |current |whole )*(?:run|runs|pipeline|job|task|training|finetuning|process|execution|experiment|one|steps?)s?)`;
 
 const typeWords: readonly [RegExp, string][] = [
   [/\bmacro[ -]?tasks?\b/, 'MACROTASK'],
@@ -63,7 +63,7 @@ function readRunRequest(
     return action('get_logs', args);
   if (isStatus(said, id !== undefined) && !planned) return action('get_status', args);
   if (planned) return undefined;
-  const whole = String.raw`(?: ${runWords})?(?: please| now| right now| immediately| at once| already)*[.!?]*$`;
+  const whole = `(?: ${runWords})?(?: please| now| right now| immediately| at once| already)*[.!?]*$`;
   if (
     /\b(?:retry|re-?try|re-?run|resume|restart|try again|run (?:it|that) again|continue|pick up where)\b/.test(said)
   ) {

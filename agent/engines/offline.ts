@@ -155,9 +155,6 @@ function toChange(clause: Clause, { rejected }: Reading): CommandOf<'set'> {
 }
 
 function toStep(clause: Clause, facts: TaskFacts): StepWish {
-  const comparison =
-    clause.task === 'evaluate' && clause.from.length === 1 && clause.from[0] === 'base' && cues.has('and');
-  void comparison;
   return {
     task: clause.task,
     models: facts.takesModel(clause.task) ? clause.models : [],

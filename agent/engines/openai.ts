@@ -67,22 +67,26 @@ export function createOpenAiEngine(options: OpenAiOptions, world: EngineWorld, o
       { role: 'system', content: system },
       { role: 'user', content: turnPrompt(text, context) },
     ];
-    let failure: unknown;
-    for (let calls = 0; calls < callsATurn && rung < rungs.length; ) {
+    let calls = 0;
+    for (;;) {
       try {
         return toCommands(readAnswer(await ask(messages, rungs[rung] as Rung, signal), schema));
       } catch (error) {
-        failure = error;
         // A server that refuses the form of a request has run no model: the next rung is no second answer.
-        if (refusesForm(error)) rung++;
+        if (refusesForm(error)) rung = (rung + 1) % rungs.length;
         else calls++;
-        if (error instanceof UnreadableAnswer) messages.push(...repair(error));
-        else if (isPassing(error) && calls < callsATurn) await wait(options.backoffMs ?? 500, undefined, { signal });
-        else if (!refusesForm(error)) break;
+        const exhausted = refusesForm(error) ? rung === 0 : calls >= callsATurn;
+        if (exhausted || !(await mend(error, messages, signal))) throw error;
       }
     }
-    if (rung >= rungs.length) rung = 0;
-    throw failure;
+  }
+
+  /** Prepares the next try; false where there is no use in one. */
+  async function mend(error: unknown, messages: ChatCompletionMessageParam[], signal: AbortSignal): Promise<boolean> {
+    if (error instanceof UnreadableAnswer) messages.push(...repair(error));
+    else if (isPassing(error)) await wait(options.backoffMs ?? 500, undefined, { signal });
+    else return refusesForm(error);
+    return true;
   }
 
   async function ask(messages: ChatCompletionMessageParam[], form: Rung, signal: AbortSignal): Promise<string> {
