@@ -5,7 +5,6 @@ import { setMark, stateMark } from './state-mark.js';
 /** @typedef {import('./run-state.js').Run} Run */
 
 const mostNodes = 60;
-const roomPx = 726;
 const gapPx = 24;
 const narrowestPx = 112;
 const widestPx = 176;
@@ -15,9 +14,10 @@ const widestPx = 176;
  * Undefined where there is nothing to see in it, or too much.
  * @param {Run} run
  * @param {Map<string, string[]>} dependencies
+ * @param {number} roomPx
  * @param {(name: string) => void} choose
  */
-export function drawGraph(run, dependencies, choose) {
+export function drawGraph(run, dependencies, roomPx, choose) {
   if (run.nodes.size < 2 || run.nodes.size > mostNodes) return undefined;
   const { columns } = layOut(dependencies, 0);
   const width = Math.min(widestPx, Math.max(narrowestPx, Math.floor((roomPx - gapPx * (columns - 1)) / columns)));

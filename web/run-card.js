@@ -1,6 +1,6 @@
 import { post } from './api.js';
 import { element, setText } from './dom.js';
-import { formatDuration, formatTime } from './format.js';
+import { formatDuration, formatTime, formatValue } from './format.js';
 import { createNodeRow } from './node-row.js';
 import { drawGraph } from './plan-graph.js';
 import { dependenciesOf } from './plan-layout.js';
@@ -9,17 +9,21 @@ import { setMark, stateMark } from './state-mark.js';
 
 /** @typedef {import('./run-state.js').Run} Run */
 
+/** Padding and borders at both sides of the graph. */
+const besidePx = 34;
+
 /**
  * A plan, its progress and its results, one card from first to last. `update` draws what the run says now.
  * @param {Run} run
+ * @param {number} widthPx of the card
  */
-export function createRunCard(run) {
+export function createRunCard(run, widthPx) {
   const dependencies = dependenciesOf(run.pipeline);
   const mark = stateMark('planned');
   const state = element('span', { class: 'card-state' });
   const when = element('span', { class: 'card-when' });
   const rows = new Map([...run.nodes].map(([name, task]) => [name, createNodeRow(task, dependencies.get(name) ?? [])]));
-  const graph = drawGraph(run, dependencies, (name) => rows.get(name)?.open());
+  const graph = drawGraph(run, dependencies, widthPx - besidePx, (name) => rows.get(name)?.open());
   const results = element('div');
   const trouble = element('p', { class: 'fault', role: 'alert', hidden: true });
   const cancel = element('button', { type: 'button', class: 'button', click: () => act('cancel', cancel) }, 'Cancel');
@@ -31,6 +35,7 @@ export function createRunCard(run) {
     'section',
     { class: 'card run', 'aria-label': title },
     element('header', { class: 'card-head' }, mark, element('h3', {}, title), state, when),
+    given(run.pipeline),
     graph?.root,
     element('ol', { class: 'nodes' }, ...[...rows.values()].map((row) => row.root)),
     results,
@@ -70,6 +75,14 @@ export function createRunCard(run) {
       finished = done;
     },
   };
+}
+
+/** What was given for every node at once. @param {Run['pipeline']} pipeline */
+function given({ global_inputs = {} }) {
+  const facts = Object.entries(global_inputs).map(([name, value]) =>
+    element('span', { class: 'fact' }, `${name} ${formatValue(value)}`),
+  );
+  return facts.length > 0 && element('p', { class: 'card-given' }, 'All nodes:', ...facts);
 }
 
 /** @param {Run} run @param {string} state */

@@ -11,9 +11,10 @@ import { applyFrame, beginRun, planRun } from './run-state.js';
  * @typedef {import('./feed.js').ShownError} ShownError
  */
 
+const drawingMs = 30;
+
 /**
- * A conversation as its frames tell it. State moves at each frame; drawing waits for the next picture, so
- * that ten thousand frames after a reload cost one drawing.
+ * A conversation as its frames tell it. State moves at each frame; drawing gathers them, so that ten thousand frames after a reload cost one drawing.
  * @param {HTMLElement} root
  * @param {{send: (text: string) => void, drawn: (runs: Run[]) => void}} options
  */
@@ -22,19 +23,20 @@ export function createTranscript(root, { send, drawn }) {
   const runs = new Map();
   /** @type {Set<ReturnType<typeof createRunCard>>} */
   const dirty = new Set();
-  /** What can be answered or approved until another plan or question takes its place. @type {{wake(): void, close(): void}[]} */
+  /** Questions that can be answered until another plan or question takes their place. @type {ReturnType<typeof createQuestionForm>[]} */
   let open = [];
   let scheduled = false;
 
   function schedule() {
     if (scheduled) return;
     scheduled = true;
-    requestAnimationFrame(() => {
+    // A timer, for it runs in a hidden tab, too, whose title tells how far it is.
+    setTimeout(() => {
       scheduled = false;
       for (const card of dirty) card.update();
       dirty.clear();
       drawn([...runs.values()].map(({ run }) => run));
-    });
+    }, drawingMs);
   }
 
   /** @param {'you' | 'reply'} from @param {...Node} children */
@@ -54,7 +56,7 @@ export function createTranscript(root, { send, drawn }) {
   /** @param {Frame & {type: 'pipeline_submitted'}} frame */
   function addRun(frame) {
     const run = beginRun(frame);
-    const card = createRunCard(run);
+    const card = createRunCard(run, root.clientWidth);
     const said = element('div');
     const turn = addTurn('reply', said, card.root);
     runs.set(frame.pipeline_id, { run, card, turn, said });
@@ -83,15 +85,7 @@ export function createTranscript(root, { send, drawn }) {
 
   /** @param {Reply & {kind: 'plan'}} reply */
   function planCard({ pipeline }) {
-    const card = createRunCard(planRun(pipeline));
-    const button = element(
-      'button',
-      { type: 'button', class: 'button primary', click: () => send('Run it') },
-      'Run it',
-    );
-    const foot = element('footer', { class: 'card-foot' }, button);
-    open.push({ wake() {}, close: () => foot.remove() });
-    card.root.append(foot);
+    const card = createRunCard(planRun(pipeline), root.clientWidth);
     dirty.add(card);
     return [card.root];
   }
