@@ -14,7 +14,8 @@ import { applyFrame, beginRun, planRun } from './run-state.js';
 const drawingMs = 30;
 
 /**
- * A conversation as its frames tell it. State moves at each frame; drawing gathers them, so that ten thousand frames after a reload cost one drawing.
+ * A conversation as its frames tell it. State moves at each frame; drawing gathers them, so that ten thousand
+ * frames after a reload cost a few drawings.
  * @param {HTMLElement} root
  * @param {{send: (text: string) => void, drawn: (runs: Run[]) => void}} options
  */
