@@ -39,7 +39,8 @@ export function groundCommands(
 
 function readSaid(messages: readonly string[], planned: readonly unknown[], { names, lexicon }: GroundingWorld): Said {
   const items = messages.flatMap((message) => readItems(readTokens(message), names, lexicon));
-  const named = (kind: NameKind) => items.flatMap((item) => (item.k === 'name' && item.kind === kind ? [item.said] : []));
+  const named = (kind: NameKind) =>
+    items.flatMap((item) => (item.k === 'name' && item.kind === kind ? [item.said] : []));
   const numbers = items.flatMap((item) => (item.k === 'amount' || item.k === 'number' ? [item.value] : []));
   const folded = messages
     .flatMap((message) => foldValues(readItems(readTokens(message), names, lexicon)))

@@ -185,7 +185,9 @@ class Resolver {
     if (resolved.kind === 'literal') return { said, name: resolved.name };
     const doubts = this.#draft.doubts.filter((doubt) => doubt.kind === kind && doubt.options.length > 0);
     for (const { options } of doubts) {
-      const [only, second, ...more] = names.narrow(kind, said, options);
+      const builtin = names.known(kind).filter((name) => name.startsWith('builtin:'));
+      const fitting = names.narrow(kind, said, options);
+      const [only, second, ...more] = fitting.length > 0 ? fitting : names.narrow(kind, said, builtin);
       if (only !== undefined && second === undefined) return { said, name: only };
       if (only !== undefined && second !== undefined) return { said, options: [only, second, ...more] };
     }

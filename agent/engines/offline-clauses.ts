@@ -57,8 +57,13 @@ interface Lead {
 const noTask = '';
 
 /** Reads pieces as clauses, one a step, in the order in which the steps are to run. */
-export function readClauses(pieces: readonly Piece[], facts: TaskFacts, inPlan: ReadonlySet<string>): Reading {
-  const reader = new ClauseReader(pieces, facts, inPlan);
+export function readClauses(
+  pieces: readonly Piece[],
+  facts: TaskFacts,
+  inPlan: ReadonlySet<string>,
+  asked: ReadonlySet<string> = new Set(),
+): Reading {
+  const reader = new ClauseReader(pieces, facts, inPlan, asked);
   return reader.read();
 }
 
@@ -78,6 +83,8 @@ class ClauseReader {
   readonly #pieces: readonly Piece[];
   readonly #facts: TaskFacts;
   readonly #inPlan: ReadonlySet<string>;
+  /** Inputs of the open question: a name said before any step answers it. */
+  readonly #asked: ReadonlySet<string>;
   readonly #clauses: Clause[] = [];
   /** Said before the step they belong to. */
   #early = newClause(noTask, 'implied');
@@ -100,7 +107,8 @@ class ClauseReader {
     cues: new Set(),
   };
 
-  constructor(pieces: readonly Piece[], facts: TaskFacts, inPlan: ReadonlySet<string>) {
+  constructor(pieces: readonly Piece[], facts: TaskFacts, inPlan: ReadonlySet<string>, asked: ReadonlySet<string>) {
+    this.#asked = asked;
     this.#pieces = pieces;
     this.#facts = facts;
     this.#inPlan = inPlan;
@@ -173,11 +181,13 @@ class ClauseReader {
     const order = this.#at - this.#lead.since <= 5 ? this.#lead.order : undefined;
     this.#lead = { order: undefined, since: 0 };
     if (task === 'create_env') return this.#readEnvironment();
+    if (this.#isManner(task)) return;
     if (form === 'done' && this.#isReference(order)) return this.#refer(task);
     if (task === 'train') {
       const trained = this.#trainingMeant(form);
       if (trained !== undefined) return this.#goBack(trained);
     }
+    if (form === 'verb') this.#forgetMereTalk(task);
     const known =
       this.#clauses.find((clause) => clause.task === task) ?? this.#deferred.find((clause) => clause.task === task);
     if (order !== undefined && this.#current?.task === 'evaluate' && task !== 'evaluate') {
@@ -185,6 +195,28 @@ class ClauseReader {
     }
     if (known !== undefined && this.#mentionsAgain(known, form, order)) return this.#goBack(known);
     this.#begin(task, form, order);
+  }
+
+  /** "does quantization hurt? quantize phi-2": a step that was only talked of gives way to the one asked for. */
+  #forgetMereTalk(task: string): void {
+    const talk = this.#clauses.findIndex(
+      (clause) =>
+        clause.task === task &&
+        clause.form === 'noun' &&
+        clause.models.length + clause.datasets.length + clause.settings.size === 0,
+    );
+    if (talk < 0 || this.#nearby(['again', 'also'])) return;
+    if (this.#current === this.#clauses[talk]) this.#current = undefined;
+    this.#clauses.splice(talk, 1);
+  }
+
+  /** "train gpt2 with QAT": how, and no second step. */
+  #isManner(task: string): boolean {
+    const current = this.#current;
+    const trains = current !== undefined && (current.task === 'train' || current.task === 'finetune');
+    if (task !== 'qat' || !trains || this.#wordAt(-1) !== 'with') return false;
+    current.task = task;
+    return true;
   }
 
   /** "training" after a step that trains is that step, not another one. */
@@ -253,11 +285,15 @@ class ClauseReader {
   /** Names and values said before any step belong to the first one that takes them. */
   #takeEarly(clause: Clause): void {
     const { models, from, datasets, settings, waiting } = this.#early;
-    if (this.#facts.takesModel(clause.task)) {
+    if (this.#facts.takesModel(clause.task) && !this.#asked.has('model_name')) {
       clause.models.push(...models.splice(0));
       clause.from.push(...from.splice(0));
     }
-    if (this.#facts.takesDataset(clause.task) && !this.#facts.quantizes(clause.task))
+    if (
+      this.#facts.takesDataset(clause.task) &&
+      !this.#facts.quantizes(clause.task) &&
+      !this.#asked.has('dataset_path')
+    )
       clause.datasets.push(...datasets.splice(0));
     for (const map of [settings, waiting]) {
       for (const [input, values] of map) {
@@ -364,6 +400,8 @@ class ClauseReader {
         return this.#readMake();
       case 'test':
         return this.#readTest();
+      case 'swap':
+        return this.#reject(this.#at + 1);
       case 'check':
         return this.#readCheck();
       case 'how_good':
@@ -491,6 +529,8 @@ class ClauseReader {
       (piece) => piece.k === 'word' && !/^(then|and|load)$/.test(piece.w),
     );
     const piece = next === undefined ? undefined : this.#peek(next);
+    // "I read that …": words that are not always about data need data behind them.
+    if (/^(read|open|pull|reading)$/.test(this.#said()) && !/^(name|path|hub|noun)$/.test(piece?.k ?? '')) return;
     // "load gpt2 and finetune it": models are not loaded by a step of their own.
     if (piece?.k === 'name' && piece.kind === 'model') return;
     if (piece?.k === 'noun' && piece.n === 'env') return;
@@ -536,25 +576,37 @@ class ClauseReader {
   }
 
   #readCheck(): void {
+    const data = (piece: Piece) =>
+      (piece.k === 'name' && piece.kind === 'dataset') || (piece.k === 'noun' && piece.n === 'dataset');
+    const small = (piece: Piece) => piece.k === 'word' && /^(the|a|filler)$/.test(piece.w);
+    if (this.#said() === 'get' && this.#ahead(3, data, small) !== undefined) return this.#readLoad();
     this.#reading.cues.add('check');
     const what = (piece: Piece) =>
-      (piece.k === 'word' && /^(quality|how_good)$/.test(piece.w)) ||
+      (piece.k === 'word' && /^(quality|how_good|base|unquantized)$/.test(piece.w)) ||
       (piece.k === 'value' && piece.field === 'metrics');
     const through = (piece: Piece) => piece.k === 'word' || piece.k === 'name';
     if (this.#ahead(5, what, through) === undefined || !this.#facts.has('evaluate')) return;
     if (this.#current?.task !== 'evaluate') this.#readTask('evaluate', 'verb');
   }
 
+  /** The word itself, in lower case. */
+  #said(): string {
+    const piece = this.#peek(0);
+    return piece !== undefined && 'text' in piece ? (piece.text ?? '').toLowerCase() : '';
+  }
+
   #readVersion(): void {
-    const recent = [-1, -2, -3]
-      .map((offset) => this.#peek(offset))
-      .find((piece) => piece?.k === 'value' && piece.field === 'bits');
+    const between = [-1, -2, -3].map((offset) => this.#peek(offset));
+    const gap = between.findIndex((piece) => piece?.k === 'unknown');
+    const recent = (gap < 0 ? between : between.slice(0, gap)).find(
+      (piece) => piece?.k === 'value' && piece.field === 'bits',
+    );
     const quantizer = this.#clauses.find(({ task }) => this.#facts.takes(task, 'bits'));
     if (recent?.k !== 'value' || !this.#facts.has('ptq')) return;
     if (quantizer === undefined && !this.#inPlan.has('ptq')) {
       const user = this.#current;
       const clause = this.#imply('ptq');
-      clause.settings.set('bits', [...recent.values]);
+      if (!clause.settings.has('bits')) clause.settings.set('bits', [...recent.values]);
       if (user !== undefined && !this.#facts.makesModel(user.task)) pushNew(user.from, 'after:ptq');
       else this.#current = clause;
     } else if (
@@ -830,7 +882,7 @@ class ClauseReader {
     const known = map.get(field);
     const joined =
       [-1, -2].some((offset) => /^(and|or)$/.test(this.#wordAt(offset) ?? '')) ||
-      (this.#peek(-1)?.k === 'mark' && this.#peek(-2)?.k === 'value');
+      (this.#peek(-1)?.k === 'mark' && /^(value|amount)$/.test(this.#peek(-2)?.k ?? ''));
     if (known === undefined || this.#corrects() || !(joined || this.#facts.isList(field))) map.set(field, [...values]);
     else map.set(field, [...new Set([...known, ...values])]);
   }
@@ -858,8 +910,10 @@ class ClauseReader {
       const named = before === 'on' || isData || (current.task === 'load_dataset' && /^(load|the)$/.test(before ?? ''));
       if (named && current.datasets.length === 0) return this.#putDataset(current, text);
     }
+    const verb = this.#peek(-1);
     const isObject =
-      this.#peek(-1)?.k === 'task' || (before === 'the' && this.#peek(-2)?.k === 'task' && looksLikeName(text));
+      (verb?.k === 'task' && verb.form !== 'noun') ||
+      (before === 'the' && this.#peek(-2)?.k === 'task' && looksLikeName(text));
     if (this.#facts.takesModel(current.task) && isObject && current.models.length === 0) current.models.push(text);
   }
 
@@ -917,9 +971,9 @@ class ClauseReader {
     const user = this.#clauses.find(
       (clause) => this.#facts.takesModel(clause.task) && clause.models.length === 0 && clause.from.length === 0,
     );
-    if (user !== undefined) user.models.push(...this.#early.models.splice(0));
+    if (user !== undefined && !this.#asked.has('model_name')) user.models.push(...this.#early.models.splice(0));
     const eater = this.#clauses.find((clause) => this.#facts.takesDataset(clause.task) && clause.datasets.length === 0);
-    if (eater !== undefined) eater.datasets.push(...this.#early.datasets.splice(0));
+    if (eater !== undefined && !this.#asked.has('dataset_path')) eater.datasets.push(...this.#early.datasets.splice(0));
   }
 
   #removeDropped(): void {

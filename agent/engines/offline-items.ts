@@ -205,6 +205,9 @@ function hyphenated({ lexicon }: Reader, token: Token): Read | undefined {
 
 function readMisspelt(reader: Reader, at: number, token: Token, previous: Item | undefined): Read {
   const name = misspeltName(reader, at, token);
+  const next = reader.tokens[at + 1];
+  const joined = next?.kind === 'word' ? reader.lexicon.guess(token.lower + next.lower) : undefined;
+  if (joined?.k === 'task') return { item: { ...joined, text: token.text }, length: 2 };
   const sense = reader.lexicon.guess(token.lower);
   if (name !== undefined && sense?.k !== 'task') return named(name, previous);
   if (sense !== undefined) return { item: { ...sense, text: token.text }, length: 1 };

@@ -19,6 +19,7 @@ const units =
 /** In this order at each place; the first that fits is the token. */
 const patterns: readonly [TokenKind, RegExp][] = [
   ['code', /(`{1,3})([^`]+)\1/y],
+  ['path', /"(?:~|\.{1,2})?\/[^"\n]+"/y],
   ['source', /(?:hf|huggingface|builtin):(?:\/\/)?[\w./-]+(?::[\w.-]+)?/iy],
   ['source', /https?:\/\/\S+/iy],
   [
@@ -104,6 +105,7 @@ function fits(kind: TokenKind, raw: string): boolean {
 function toTokens(kind: TokenKind, raw: string): Token[] {
   if (kind === 'code') return codeTokens(raw);
   if (kind === 'number') return [numberToken(raw)];
+  if (raw.startsWith('"') && raw.length > 1) return toTokens(kind, raw.slice(1, -1));
   const text = kind === 'path' || kind === 'hub' || kind === 'source' ? raw.replace(/[.,;:!?]+$/, '') : raw;
   const rest = raw.slice(text.length);
   const token: Token = { kind: kind === 'hub' && isPath(text) ? 'path' : kind, text, lower: text.toLowerCase() };

@@ -218,14 +218,15 @@ const steering: Record<string, string> = {
   unquantized:
     'unquantized, full precision, unquantised, non quantized, unquantized model, full precision model, uncompressed, fp16 version, full precision version, float model, unquantized version, not quantized, fp16 model, bf16 model',
   on: 'on, over, onto, upon, against the',
-  with: 'with, using, via, by, w/, through',
+  with: 'with, containing, including, includes, contains, that has, using, via, by, w/, through',
   from: 'from, out of, starting from, start from, beginning from, initialised from, initialized from',
   to: 'to, into, down to, in, at, as, toward',
   for: 'for, during',
   of: 'of',
-  is: 'is, =, :, be, should be, set to, are, equals, equal to, should use, equal, to be, being, should, must be, needs to be, gets, get, was, were, been, has been, have been, will be, gets to, must',
+  is: 'is, =, :, be, should be, set to, are, equals, equal to, should use, equal, to be, being, should, must be, needs to be, gets, was, were, been, has been, have been, will be, gets to, must',
+  swap: 'replace, swap, swap out, exchange, switch from',
   change:
-    'change, set, update, switch, modify, adjust, increase, decrease, raise, lower, bump, reduce, replace, swap, put, turn, double',
+    'change, set, update, switch, modify, adjust, increase, decrease, raise, lower, bump, reduce, put, turn, double',
   use: 'use, try, take, pick, go with, choose, do it with, let us use, prefer',
   load: 'load, import, fetch, read, open, pull, download, ingest, bring in, grab, loading, upload, retrieve, reload, get me',
   make: 'make, create, set up, build, prepare, spin up, produce, give me, generate, setup, construct, provision, creating, making, building, export, convert, turn into, convert it, render, having',

@@ -169,7 +169,7 @@ function readConsent(said: string, planned: boolean, context: Context): Command 
 }
 
 const injection =
-  /\b(ignore|disregard|forget|override|bypass)\b.*\b(previous|prior|above|all|earlier|your|the)\b.*\b(instructions?|rules?|prompts?|guidelines?|directions?)\b|\bsystem prompt\b|\bjailbreak\b|\bsudo\b|\brm -rf\b|\bcurl\b.*\|\s*(ba)?sh\b|\bshell command\b|\bbash -c\b|\bapi[ _-]?key\b|\/etc\/(passwd|shadow)|\b(docker|container)\b.*\b(mount|privileged|image)\b|\b--privileged\b|\bos\.system\b|\bsubprocess\b|\beval\(|\bexec\(/;
+  /\b(ignore|disregard|forget|override|bypass)\b.*\b(previous|prior|above|all|earlier|your|the)\b.*\b(instructions?|rules?|prompts?|guidelines?|directions?)\b|\bsystem prompt\b|\bjailbreak\b|\bsudo\b|\brm -rf\b|\bcurl\b.*\|\s*(ba)?sh\b|\bpython3? -c\b|\b(pip|apt|apt-get|npm) install\b|\bimport os\b|\bchmod\b|\bwget\b|\bshell command\b|\bbash -c\b|\bapi[ _-]?key\b|\/etc\/(passwd|shadow)|\b(docker|container)\b.*\b(mount|privileged|image)\b|\b--privileged\b|\bos\.system\b|\bsubprocess\b|\beval\(|\bexec\(/;
 
 const outOfScope =
   /\b(deploy|kubernetes|k8s|serve|host|weather|forecast|email|e-mail|tweet|poem|joke|recipe|translate|summari[sz]e (this|the|my)|book (a|me)|flight|stock|bitcoin|news today|football|restaurant|capital of|who (is|was) the|president|song|lyrics|write (me )?(a|an|some) (poem|story|essay|email|song|function|script|code)|play (a|some)|order (a|me)|buy|invoice|dashboard|slack message|delete (all|the|my) (files?|models?|data\b|everything|disk|database)|format (the|my) (disk|drive)|push (it )?to (the )?hub|publish|scrape|crawl|hack)\b/;

@@ -14,7 +14,7 @@ export type Piece =
   | ItemOf<'task' | 'word' | 'noun' | 'name' | 'path' | 'hub' | 'id' | 'requirement' | 'mark' | 'unknown' | 'amount'>
   | ValuePiece;
 
-const glue = new Set(['is', 'to', 'of', 'a', 'the', 'for', 'with', 'use', 'filler', 'change', 'it', 'correct']);
+const glue = new Set(['on', 'is', 'to', 'of', 'a', 'the', 'for', 'with', 'use', 'filler', 'change', 'it', 'correct']);
 const magnitudes: Record<string, number> = {
   k: 1000,
   thousand: 1000,

@@ -16,16 +16,31 @@ import { foldValues, type Piece } from './offline-values.ts';
 export function createOfflineEngine({ catalogue, names }: EngineWorld): Engine {
   const lexicon = createLexicon(catalogue);
   const facts = factsOf(catalogue);
-  return {
-    understand: async (text, context) => {
+  const engine: Engine = {
+    understand: async (text, context, signal) => {
+      const restart = restarted(text);
+      if (restart !== undefined && context.plan.length > 0) {
+        const anew = await engine.understand(restart, { ...context, plan: [], missing: [] }, signal);
+        return { ...anew, commands: [{ type: 'forget' }, ...anew.commands] };
+      }
       const pieces = foldValues(readItems(readTokens(text), names, lexicon));
       const planTasks = new Set(context.plan.map(({ task }) => task));
       const request = readRequest(text, pieces, context, catalogue);
       if (request !== undefined) return { commands: [request], engine: 'offline', warnings: [] };
-      const reading = readClauses(pieces, facts, planTasks);
+      const reading = readClauses(pieces, facts, planTasks, new Set(context.missing.map(({ input }) => input)));
       return { commands: toCommands(reading, pieces, context, facts), engine: 'offline', warnings: [] };
     },
   };
+  return engine;
+}
+
+/** "forget it, quantize phi-2": what follows is a new beginning. */
+function restarted(text: string): string | undefined {
+  const found =
+    /^\s*(?:no,? |ok,? |actually,? )?(?:forget (?:it|that|about (?:it|that))|never ?mind|scrap (?:it|that)|start over)\b[\s,.;:!-]+(?:and |then |instead )?(\S.{3,})$/is.exec(
+      text,
+    );
+  return found?.[1];
 }
 
 function factsOf(catalogue: Catalogue): TaskFacts {
@@ -53,7 +68,7 @@ function toCommands(reading: Reading, pieces: readonly Piece[], context: Context
   const dropped = reading.dropped.filter((task) => context.plan.some((node) => node.task === task));
   if (dropped.length > 0) commands.push({ type: 'drop', tasks: dropped });
   if (hasPlan && repeats(reading)) return [...commands, repetition(reading)];
-  const { clauses } = reading;
+  const clauses = withoutAnswers(reading, context);
   if (clauses.length > 0) return [...commands, ...stepCommands(reading, context, facts)];
   const change = looseChange(reading, context);
   if (change !== undefined) return [...commands, asRepetition(change, reading, context)];
@@ -88,6 +103,15 @@ function asRepetition(change: CommandOf<'set'>, { cues }: Reading, context: Cont
     context.plan.some(({ inputs }) => inputs[input] !== undefined && !values.includes(inputs[input] as number)),
   );
   return replacesValue ? { type: 'repeat', models, datasets, settings } : change;
+}
+
+/** "load imdb", while the question is open which dataset, names it. */
+function withoutAnswers({ clauses, loose }: Reading, { missing }: Context): readonly Clause[] {
+  if (!missing.some(({ input }) => input === 'dataset_path')) return clauses;
+  const answers = clauses.filter(({ task, datasets }) => task === 'load_dataset' && datasets.length === 1);
+  for (const answer of answers) clauses.splice(clauses.indexOf(answer), 1);
+  loose.datasets.push(...answers.flatMap(({ datasets }) => datasets));
+  return clauses;
 }
 
 function stepCommands(reading: Reading, context: Context, facts: TaskFacts): Command[] {
@@ -174,7 +198,7 @@ function looseChange(
   if (loose.waiting.size > 0) datasets.push({ name: null, settings: settingsOf(loose.waiting) });
   const settings = [...settingsOf(loose.settings), ...placed.settings, ...correctedNumber(amounts, cues, context)];
   if (models.length + datasets.length + settings.length === 0) {
-    const answer = bareAnswer(unknown, context);
+    const answer = bareAnswer(unknown.length > 0 ? unknown : amounts.map(String), context);
     if (answer === undefined) return undefined;
     return { type: 'set', task: null, settings: [], instead_of: null, ...answer };
   }
