@@ -7,6 +7,7 @@ const bin = (name: string) => join(root, 'node_modules', '.bin', name);
 const checks: [string, string, string[]][] = [
   ['format and lint', bin('biome'), ['check', '--error-on-warnings']],
   ['types', bin('tsc'), []],
+  ['types of the page', bin('tsc'), ['-p', 'web']],
   ['import boundaries', bin('depcruise'), ['src', 'agent', 'tasks', 'scripts']],
   ['unused code', bin('knip'), []],
   ['fast tests', process.execPath, [join(root, 'scripts', 'test.ts'), '--fast']],

@@ -75,9 +75,10 @@ export async function startApp(config: Config): Promise<App> {
         pipelines.submit(pipeline, { userId }, { conversationId, idempotencyKey }),
       act: ({ name, args }, { userId }) => act(name, args, { userId }),
     });
-    const services = { tasks, pipelines, conversations: createConversationService(agent, journal) };
+    const services = { tasks, pipelines, conversations: createConversationService(agent, journal, logBug) };
     const http = createHttpApp({ services, webDirectory: join(root, 'web'), version: readVersion() });
     addWebSocket(http, services, journal);
+    services.conversations.recover();
     await executor.recover();
     const server = await listen(http, config.host, config.port);
     lock.announce({ pid: process.pid, url: server.url });

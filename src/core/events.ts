@@ -72,12 +72,15 @@ export const eventSchema = z.discriminatedUnion('type', [
     type: z.literal('message_received'),
     conversation_id: z.string(),
     user_id: z.string(),
+    /** The client's own name for the message; its reply bears it, too. */
+    message_id: z.string().optional(),
     text: z.string(),
   }),
   z.object({
     type: z.literal('reply_sent'),
     conversation_id: z.string(),
     user_id: z.string(),
+    message_id: z.string().optional(),
     reply: replySchema,
   }),
 ]);

@@ -37,6 +37,8 @@ export interface Journal {
   pipelines(options: { userId?: string; state?: PipelineState; limit: number }): PipelineSummary[];
   /** The pipeline that a task run belongs to. */
   pipelineOfTask(taskId: string): string | undefined;
+  /** Messages without a reply, oldest first. */
+  unanswered(): { conversation_id: string; user_id: string; message_id?: string }[];
   resource(resourceId: string): Resource | undefined;
   close(): void;
 }

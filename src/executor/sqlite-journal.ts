@@ -28,6 +28,7 @@ const schema = `
   CREATE INDEX pipelines_by_state ON pipelines (state, seq);
   CREATE TABLE task_runs (task_id TEXT PRIMARY KEY, pipeline_id TEXT NOT NULL) WITHOUT ROWID;
   CREATE TABLE submissions (idempotency_key TEXT PRIMARY KEY, pipeline_id TEXT NOT NULL) WITHOUT ROWID;
+  CREATE TABLE unanswered (seq INTEGER PRIMARY KEY, conversation_id TEXT NOT NULL, user_id TEXT NOT NULL, message_id TEXT);
   CREATE TABLE resources (resource_id TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
 `;
 
@@ -93,6 +94,12 @@ function createProjection(db: Database.Database): (frame: Frame, idempotencyKey?
   const setState = db.prepare('UPDATE pipelines SET state = ?, finished_at = ? WHERE pipeline_id = ?');
   const addResource = db.prepare('INSERT OR IGNORE INTO resources VALUES (?, ?)');
 
+  const addUnanswered = db.prepare('INSERT INTO unanswered VALUES (?, ?, ?, ?)');
+  const dropUnanswered = db.prepare(
+    `DELETE FROM unanswered WHERE seq = (
+       SELECT min(seq) FROM unanswered WHERE conversation_id = ? AND user_id = ? AND message_id IS ?)`,
+  );
+
   return (frame, idempotencyKey) => {
     switch (frame.type) {
       case 'pipeline_submitted': {
@@ -112,6 +119,12 @@ function createProjection(db: Database.Database): (frame: Frame, idempotencyKey?
         for (const resource of Object.values(frame.resources)) {
           addResource.run(resource.resource_id, JSON.stringify(resource));
         }
+        break;
+      case 'message_received':
+        addUnanswered.run(frame.seq, frame.conversation_id, frame.user_id, frame.message_id ?? null);
+        break;
+      case 'reply_sent':
+        dropUnanswered.run(frame.conversation_id, frame.user_id, frame.message_id ?? null);
         break;
       default:
         break;
@@ -139,6 +152,7 @@ function prepareReads(db: Database.Database): Reads {
      ORDER BY seq DESC LIMIT @limit`,
   );
   const pipelineOfTask = db.prepare('SELECT pipeline_id FROM task_runs WHERE task_id = ?').pluck();
+  const unanswered = db.prepare('SELECT conversation_id, user_id, message_id FROM unanswered ORDER BY seq');
   const resource = db.prepare('SELECT body FROM resources WHERE resource_id = ?').pluck();
 
   const framesFor = (options: ReadFrames) => {
@@ -155,6 +169,10 @@ function prepareReads(db: Database.Database): Reads {
     pipelines: ({ userId, state, limit }: { userId?: string; state?: PipelineState; limit: number }) =>
       pipelines.all({ userId: userId ?? null, state: state ?? null, limit }) as PipelineSummary[],
     pipelineOfTask: (taskId) => pipelineOfTask.get(taskId) as string | undefined,
+    unanswered: () =>
+      (unanswered.all() as { conversation_id: string; user_id: string; message_id: string | null }[]).map(
+        ({ message_id, ...ids }) => (message_id === null ? ids : { ...ids, message_id }),
+      ),
     resource: (resourceId): Resource | undefined => {
       const body = resource.get(resourceId) as string | undefined;
       return body === undefined ? undefined : resourceSchema.parse(JSON.parse(body));

@@ -1,48 +1,87 @@
-import { UserError } from '../core/errors.ts';
+import { toTaskError, UserError } from '../core/errors.ts';
 import type { Reply } from '../core/reply.ts';
 import type { Journal } from '../executor/journal.ts';
 import type { Caller } from './pipelines.ts';
 
-/** What understands messages: the agent, seen from here. */
-export interface MessageProcessor {
-  processMessage(text: string, who: { userId: string; conversationId: string }): Promise<Reply>;
+interface Who {
+  userId: string;
+  conversationId: string;
 }
 
+/** What understands messages: the agent, seen from here. It takes those of one conversation in turn. */
+export interface MessageProcessor {
+  processMessage(text: string, who: Who): Promise<Reply>;
+  answerQuestion(questionId: string, values: Record<string, string>, who: Who): Promise<Reply>;
+}
+
+/**
+ * Hands messages to the agent. Message and reply are in the journal, so that every client that follows the
+ * conversation sees both; a message is never left without a reply.
+ */
 export interface ConversationService {
   /**
-   * Hands a message to the agent. Message and reply are in the journal, so that every client that follows
-   * the conversation sees both. Messages of one conversation are taken one after the other.
+   * @param messageId the client's own name for the message, by which it knows it again in the journal.
    * @throws UserError for an empty or overlong message.
    */
-  send(text: string, conversationId: string, caller: Caller): Promise<Reply>;
+  send(text: string, conversationId: string, caller: Caller, messageId?: string): Promise<Reply>;
+  /** Answers an open question with the values of its fields, by `node.input` or `input`. */
+  answer(questionId: string, values: Record<string, string>, conversationId: string, caller: Caller): Promise<Reply>;
+  /** Replies to messages that an earlier process took and did not live to answer. */
+  recover(): void;
 }
 
 const longestMessage = 20_000;
 
-export function createConversationService(agent: MessageProcessor, journal: Journal): ConversationService {
-  const latest = new Map<string, Promise<unknown>>();
-
-  async function process(text: string, conversation_id: string, { userId }: Caller): Promise<Reply> {
-    const ids = { conversation_id, user_id: userId };
-    journal.append([{ type: 'message_received', ...ids, text }]);
-    const reply = await agent.processMessage(text, { userId, conversationId: conversation_id });
-    journal.append([{ type: 'reply_sent', ...ids, reply }]);
+/** @param onBug called with what is a fault of ours; the reply that is sent then only says that there was one. */
+export function createConversationService(
+  agent: MessageProcessor,
+  journal: Journal,
+  onBug: (error: unknown) => void,
+): ConversationService {
+  async function converse(
+    text: string,
+    { userId, conversationId }: Who,
+    messageId: string | undefined,
+    understand: () => Promise<Reply>,
+  ): Promise<Reply> {
+    const ids = { conversation_id: conversationId, user_id: userId };
+    const message_id = messageId === undefined ? {} : { message_id: messageId };
+    journal.append([{ type: 'message_received', ...ids, ...message_id, text }]);
+    const reply = await understand().catch(explain);
+    journal.append([{ type: 'reply_sent', ...ids, ...message_id, reply }]);
     return reply;
   }
 
+  function explain(error: unknown): Reply {
+    const { kind, message, hint = '' } = toTaskError(error);
+    if (kind === 'user') return refusal(`${message} ${hint}`.trim());
+    onBug(error);
+    return refusal('Something went wrong here while I read your message; the log says more. Please try again.');
+  }
+
   return {
-    async send(text, conversationId, caller) {
+    async send(text, conversationId, { userId }, messageId) {
       if (text.trim() === '') throw new UserError('empty_message', 'The message is empty.');
       if (text.length > longestMessage) {
         throw new UserError('message_too_long', `A message has at most ${longestMessage} characters.`);
       }
-      const before = latest.get(conversationId) ?? Promise.resolve();
-      const reply = before.then(() => process(text, conversationId, caller));
-      const settled = reply.catch(() => undefined);
-      latest.set(conversationId, settled);
-      await settled;
-      if (latest.get(conversationId) === settled) latest.delete(conversationId);
-      return reply;
+      const who = { userId, conversationId };
+      return converse(text, who, messageId, () => agent.processMessage(text, who));
+    },
+
+    async answer(questionId, values, conversationId, { userId }) {
+      const who = { userId, conversationId };
+      const text = Object.entries(values).map(([name, value]) => `${name}: ${value}`);
+      return converse(text.join(', '), who, undefined, () => agent.answerQuestion(questionId, values, who));
+    },
+
+    recover() {
+      const reply = refusal('I was stopped before I could answer. Please send the message again.');
+      journal.append(journal.unanswered().map((ids) => ({ type: 'reply_sent', ...ids, reply })));
     },
   };
+}
+
+function refusal(text: string): Reply {
+  return { kind: 'refused', text, engine: 'none', warnings: [] };
 }

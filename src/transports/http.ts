@@ -1,14 +1,15 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { serveStatic } from '@hono/node-server/serve-static';
 import { type Context, Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { HTTPException } from 'hono/http-exception';
 import { secureHeaders } from 'hono/secure-headers';
-import { toTaskError, UserError } from '../core/errors.ts';
+import { z } from 'zod';
+import { UserError } from '../core/errors.ts';
 import { taskTypeSchema } from '../core/task.ts';
 import { localUser } from '../services/local-user.ts';
 import type { Services } from '../services/services.ts';
+import { clientError } from './client-error.ts';
 import { refuseForeigners } from './same-site.ts';
 
 const largestBody = 16 * 2 ** 20;
@@ -52,16 +53,29 @@ export function createHttpApp({ services, webDirectory, version }: HttpOptions):
   app.post('/api/pipelines/:id/retry', (c) => c.json(pipelines.retry(c.req.param('id'), localUser)));
   app.get('/api/pipelines/:id/log', async (c) => c.json(await pipelines.logs(c.req.param('id'), localUser)));
   app.post('/api/conversations/:id/messages', async (c) => {
-    const body = await readJson(c);
-    const text = (body as { text?: unknown } | null)?.text;
-    if (typeof text !== 'string') throw new UserError('wrong_input', 'The body is to be {"text": "…"}.');
-    return c.json(await conversations.send(text, c.req.param('id'), localUser));
+    const { text, message_id: messageId } = parseBody(messageSchema, await readJson(c));
+    return c.json(await conversations.send(text, c.req.param('id'), localUser, messageId));
+  });
+  app.post('/api/conversations/:id/answers', async (c) => {
+    const { question_id: questionId, values } = parseBody(answerSchema, await readJson(c));
+    return c.json(await conversations.answer(questionId, values, c.req.param('id'), localUser));
   });
 
-  const page = readFileSync(join(webDirectory, 'index.html'), 'utf8');
-  app.get('/', (c) => c.html(page));
-  app.get('/web/*', serveStatic({ root: webDirectory, rewriteRequestPath: (path) => path.replace(/^\/web/, '') }));
+  // A browser asks each time whether a file has changed, so that it never mixes two versions.
+  const unmixed = (_path: string, c: Context) => c.header('cache-control', 'no-cache');
+  app.get('/', serveStatic({ path: join(webDirectory, 'index.html'), onFound: unmixed }));
+  const withoutPrefix = (path: string) => path.replace(/^\/web/, '');
+  app.get('/web/*', serveStatic({ root: webDirectory, rewriteRequestPath: withoutPrefix, onFound: unmixed }));
   return app;
+}
+
+const messageSchema = z.object({ text: z.string(), message_id: z.string().max(200).optional() });
+const answerSchema = z.object({ question_id: z.string(), values: z.record(z.string(), z.string()) });
+
+function parseBody<T>(schema: z.ZodType<T>, body: unknown): T {
+  const parsed = schema.safeParse(body);
+  if (parsed.success) return parsed.data;
+  throw new UserError('wrong_input', `The body has a wrong form: ${z.prettifyError(parsed.error)}`);
 }
 
 function parseType(written: string) {
@@ -96,17 +110,9 @@ const statusOfCode: Record<string, 404 | 409> = {
 };
 
 function sendError(error: Error, c: Context): Response {
-  if (error instanceof UserError) {
-    const body = { ...toTaskError(error), ...(error.faults.length > 0 && { faults: error.faults }) };
-    return c.json({ error: body }, statusOfCode[error.code] ?? 400);
-  }
   if (error instanceof HTTPException) {
     return c.json({ error: { code: 'refused', message: error.message } }, error.status);
   }
-  const id = crypto.randomUUID();
-  process.stderr.write(`${id} ${error.stack ?? error.message}\n`);
-  return c.json(
-    { error: { code: 'internal_error', message: `Something went wrong here; the log says more at ${id}.` } },
-    500,
-  );
+  const status = error instanceof UserError ? (statusOfCode[error.code] ?? 400) : 500;
+  return c.json({ error: clientError(error) }, status);
 }

@@ -2,11 +2,11 @@ import { upgradeWebSocket } from '@hono/node-server';
 import type { Hono } from 'hono';
 import type { WebSocket } from 'ws';
 import { z } from 'zod';
-import { toTaskError } from '../core/errors.ts';
 import type { Journal } from '../executor/journal.ts';
 import { followFrames } from '../services/feed.ts';
 import { localUser } from '../services/local-user.ts';
 import type { Services } from '../services/services.ts';
+import { clientError } from './client-error.ts';
 
 /** What a client sends. Answers to messages come as `reply_sent` frames of the conversation. */
 export const clientMessageSchema = z.discriminatedUnion('type', [
@@ -21,6 +21,7 @@ export const clientMessageSchema = z.discriminatedUnion('type', [
     type: z.literal('message'),
     conversation_id: z.string().min(1).max(200),
     text: z.string(),
+    message_id: z.string().max(200).optional(),
   }),
 ]);
 
@@ -52,14 +53,17 @@ export function addWebSocket(app: Hono, services: Services, journal: Journal): v
       }
 
       async function receive(socket: WebSocket, data: unknown): Promise<void> {
+        const message = parseMessage(data);
+        if (message === undefined) {
+          const error = { kind: 'user', code: 'wrong_message', message: 'The message has a wrong form.' };
+          return socket.send(JSON.stringify({ type: 'error', error }));
+        }
+        if (message.type === 'subscribe') return subscribe(socket, message);
+        const { text, conversation_id: conversationId, message_id } = message;
         try {
-          const message = clientMessageSchema.parse(JSON.parse(String(data)));
-          if (message.type === 'subscribe') subscribe(socket, message);
-          else await services.conversations.send(message.text, message.conversation_id, localUser);
+          await services.conversations.send(text, conversationId, localUser, message_id);
         } catch (error) {
-          const known = error instanceof z.ZodError || error instanceof SyntaxError;
-          const wrong = { kind: 'user', code: 'wrong_message', message: 'The message has a wrong form.' };
-          socket.send(JSON.stringify({ type: 'error', error: known ? wrong : toTaskError(error) }));
+          socket.send(JSON.stringify({ type: 'error', message_id, error: clientError(error) }));
         }
       }
 
@@ -77,6 +81,14 @@ export function addWebSocket(app: Hono, services: Services, journal: Journal): v
       };
     }),
   );
+}
+
+function parseMessage(data: unknown): z.infer<typeof clientMessageSchema> | undefined {
+  try {
+    return clientMessageSchema.parse(JSON.parse(String(data)));
+  } catch {
+    return undefined;
+  }
 }
 
 /** Hands a frame to the socket, and waits while too much lies unsent. */

@@ -45,7 +45,8 @@ export const loadConfig = defineTask({
 async function readConfig(path: string): Promise<Record<string, unknown>> {
   if (path.startsWith('builtin:')) return builtinConfig(path.slice('builtin:'.length));
   const text = await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
-    throw new UserError('config_unreadable', `The config ${path} cannot be read: ${cause.code ?? cause.message}.`, {
+    const why = cause.code === 'ENOENT' ? 'does not exist' : `cannot be read (${cause.code ?? cause.message})`;
+    throw new UserError('config_unreadable', `The config ${path} ${why}.`, {
       hint: 'Name a YAML or JSON file that this machine can read, or builtin:default.',
       cause,
     });

@@ -13,14 +13,21 @@ import { openWorkshop, type Workshop } from '../fakes/workshop.ts';
 let home: Awaited<ReturnType<typeof temporaryFolder>>;
 let workshop: Workshop;
 let app: Hono;
+let bugs: unknown[];
 
 beforeEach(async () => {
+  bugs = [];
   home = await temporaryFolder();
   workshop = openWorkshop(home.path);
   const { executor, journal } = workshop;
   const machine = { cpus: 2, memoryMib: 1000, gpus: [], gpuMemoryMib: 0 };
+  const reply = (text: string) => ({ kind: 'answer' as const, text, engine: 'echo', warnings: [] });
   const echo = {
-    processMessage: async (text: string) => ({ kind: 'answer' as const, text, engine: 'echo', warnings: [] }),
+    processMessage: async (text: string) => {
+      if (text === 'break') throw new Error('boom');
+      return reply(text);
+    },
+    answerQuestion: async (id: string, values: Record<string, string>) => reply(`${id} ${JSON.stringify(values)}`),
   };
   const webDirectory = join(home.path, 'web');
   await mkdir(webDirectory);
@@ -35,7 +42,7 @@ beforeEach(async () => {
         machine,
         fullName: () => undefined,
       }),
-      conversations: createConversationService(echo, journal),
+      conversations: createConversationService(echo, journal, (error) => bugs.push(error)),
     },
     webDirectory,
     version: 'test',
@@ -103,6 +110,23 @@ describe('the API', () => {
     expect(reply).toMatchObject({ kind: 'answer', text: 'hello' });
     const frames = workshop.journal.read({ after: 0, limit: 10, conversationId: 'c1' });
     expect(frames.map((frame) => frame.type)).toEqual(['message_received', 'reply_sent']);
+  });
+
+  it('takes the answer to a question by its id', async () => {
+    const reply = await (
+      await post('/api/conversations/c1/answers', { question_id: 'q', values: { bits: '4' } })
+    ).json();
+    expect(reply).toMatchObject({ text: 'q {"bits":"4"}' });
+  });
+
+  it('leaves no message without a reply, and tells nobody what broke', async () => {
+    const reply = await (await post('/api/conversations/c1/messages', { text: 'break', message_id: 'm1' })).json();
+    expect(reply).toMatchObject({ kind: 'refused' });
+    expect(JSON.stringify(reply)).not.toContain('boom');
+    expect(bugs).toHaveLength(1);
+    expect(workshop.journal.unanswered()).toEqual([]);
+    workshop.journal.append([{ type: 'message_received', conversation_id: 'c2', user_id: 'local', text: 'unheard' }]);
+    expect(workshop.journal.unanswered()).toEqual([{ conversation_id: 'c2', user_id: 'local' }]);
   });
 
   it.each([

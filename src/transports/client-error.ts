@@ -1,0 +1,16 @@
+import { randomUUID } from 'node:crypto';
+import { toTaskError, UserError } from '../core/errors.ts';
+
+/** An error as a client gets it: a user's with all it says, anything else as an id under which the log has it. */
+export function clientError(error: unknown, log: (line: string) => void = writeLog): object {
+  if (error instanceof UserError) {
+    return { ...toTaskError(error), ...(error.faults.length > 0 && { faults: error.faults }) };
+  }
+  const id = randomUUID();
+  log(`${id} ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+  return { code: 'internal_error', message: `Something went wrong here; the log says more at ${id}.` };
+}
+
+function writeLog(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
