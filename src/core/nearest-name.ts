@@ -1,7 +1,7 @@
 import { closest, distance } from 'fastest-levenshtein';
 
 /** The name out of `names` that `written` was probably meant to be, or undefined where none is close. */
-export function nearestName(written: string, names: readonly string[]): string | undefined {
+function nearestName(written: string, names: readonly string[]): string | undefined {
   if (names.length === 0) return undefined;
   const best = closest(written.toLowerCase(), names);
   const allowed = Math.max(2, Math.floor(written.length / 3));

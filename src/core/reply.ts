@@ -44,4 +44,3 @@ export const replySchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('refused'), ...common }),
 ]);
 export type Reply = z.infer<typeof replySchema>;
-export type ReplyOf<Kind extends Reply['kind']> = Extract<Reply, { kind: Kind }>;
