@@ -132,7 +132,10 @@ function resolve(
   const parts = nameTokens(said);
   const byParts = withParts(parts, entries);
   if (byParts.length > 0) return chosen(byParts, true);
-  const typo = entries.filter(({ keys }) => [...keys].some((known) => isTypoOf(key, known)));
+  const misspelt = (names: (known: Entry) => ReadonlySet<string>) =>
+    entries.filter((known) => [...names(known)].some((meant) => isTypoOf(key, meant)));
+  const listed = misspelt((known) => known.listed);
+  const typo = listed.length > 0 ? listed : misspelt((known) => known.keys);
   if (typo.length > 0) return chosen(typo, true);
   return { kind: 'unknown' };
 }

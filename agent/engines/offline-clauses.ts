@@ -186,6 +186,9 @@ class ClauseReader {
     if (task === 'train') {
       const trained = this.#trainingMeant(form);
       if (trained !== undefined) return this.#goBack(trained);
+      // "train for 500 steps" speaks of the training that the plan has.
+      const planned = ['finetune', 'qat'].find((other) => this.#inPlan.has(other));
+      if (planned !== undefined && !this.#startsOwnObject() && !this.#saysThen()) return this.#readTask(planned, form);
     }
     if (form === 'verb') this.#forgetMereTalk(task);
     const known =
@@ -314,6 +317,9 @@ class ClauseReader {
       piece.k === 'value' || (piece.k === 'mark' && piece.text === '-') || piece.k === 'name';
     if (this.#ahead(3, nounLike, pass) !== undefined) return true;
     const before = [-1, -2].map((offset) => this.#wordAt(offset));
+    // "the base and finetuned on squad": one more of what was named.
+    const twin = this.#wordAt(-1) === 'and' && (this.#wordAt(-2) === 'base' || this.#peek(-2)?.k === 'task');
+    if (twin && this.#wordAt(1) === 'on') return true;
     const next = this.#wordAt(1);
     const closes = next === undefined ? this.#peek(1) === undefined || this.#peek(1)?.k === 'mark' : next === 'and';
     return closes && before.some((word) => word === 'the' || word === 'both' || word === 'a' || word === 'each');
@@ -705,6 +711,7 @@ class ClauseReader {
       pushNew(this.#early.models, said);
       return;
     }
+    if (current.cues.delete('weak_model')) current.models.pop();
     const corrected = this.#corrects();
     if (corrected && current.models.length > 0) current.models.splice(-1, 1, said);
     else if (this.#beginsElided('model')) this.#beginElided(current).models.push(said);
@@ -757,6 +764,8 @@ class ClauseReader {
   }
 
   #putDataset(clause: Clause, said: string): void {
+    // A word that only stood where a name might ("the local file x.json") gives way to one that surely is.
+    if (clause.cues.delete('weak_dataset')) clause.datasets.pop();
     const settings = new Map(clause.waiting);
     clause.waiting.clear();
     const known = clause.datasets.find(({ name }) => name === null || name.toLowerCase() === said.toLowerCase());
@@ -782,7 +791,7 @@ class ClauseReader {
 
   #readPath(text: string): void {
     const noun = this.#nounOf();
-    const type = noun ?? pathType(text);
+    const type = noun === 'model' ? (pathType(text) ?? noun) : (noun ?? pathType(text));
     if (type === undefined && this.#current === undefined && !/^(on|with)$/.test(this.#wordAt(-1) ?? '')) {
       this.#reading.paths.push(text);
       return;
@@ -801,7 +810,7 @@ class ClauseReader {
       if (piece?.k === 'noun' && /^(lora|config|dataset)$/.test(piece.n)) return piece.n;
       if (piece?.k === 'task' && /^load_/.test(piece.task)) return piece.task.slice('load_'.length);
       if (piece?.k === 'word' && piece.w === 'version') return 'model';
-      if (piece?.k !== 'word' || /^(and|then|on)$/.test(piece.w)) break;
+      if (piece?.k !== 'word' || /^(and|then|on|with|use)$/.test(piece.w)) break;
     }
     const next = this.#peek(1);
     if (next?.k === 'noun' && /^(lora|config|dataset)$/.test(next.n)) return next.n;
@@ -908,18 +917,26 @@ class ClauseReader {
     const isData = after?.k === 'noun' && after.n === 'dataset';
     if (this.#facts.takesDataset(current.task) || current.task === 'load_dataset') {
       const named = before === 'on' || isData || (current.task === 'load_dataset' && /^(load|the)$/.test(before ?? ''));
-      if (named && current.datasets.length === 0) return this.#putDataset(current, text);
+      if (named && current.datasets.length === 0) {
+        this.#putDataset(current, text);
+        current.cues.add('weak_dataset');
+        return;
+      }
     }
     const verb = this.#peek(-1);
     const isObject =
       (verb?.k === 'task' && verb.form !== 'noun') ||
       (before === 'the' && this.#peek(-2)?.k === 'task' && looksLikeName(text));
-    if (this.#facts.takesModel(current.task) && isObject && current.models.length === 0) current.models.push(text);
+    if (this.#facts.takesModel(current.task) && isObject && current.models.length === 0) {
+      current.models.push(text);
+      current.cues.add('weak_model');
+    }
   }
 
   // The end
 
   #finish(): void {
+    this.#impliedByBits();
     this.#clauses.push(...this.#deferred.splice(0));
     for (const clause of this.#clauses) {
       if (clause.waiting.size > 0) clause.datasets.push({ name: null, settings: clause.waiting });
@@ -927,8 +944,27 @@ class ClauseReader {
       this.#settleTraining(clause);
     }
     this.#placeEarly();
+    this.#shareDatasets();
     this.#removeDropped();
     this.#lend();
+  }
+
+  /** "phi-2 in 8 bits", and no step named: a quantization. */
+  #impliedByBits(): void {
+    const { models, settings } = this.#early;
+    const none = this.#clauses.length === 0 && this.#deferred.length === 0 && this.#inPlan.size === 0;
+    if (none && models.length > 0 && settings.has('bits') && this.#facts.has('ptq'))
+      this.#begin('ptq', 'implied', undefined);
+  }
+
+  /** "finetune gpt2 for 1 epoch and phi-2 for 2 on imdb": the dataset behind the last serves them all. */
+  #shareDatasets(): void {
+    this.#clauses.forEach((clause, index) => {
+      const next = this.#clauses[index + 1];
+      if (next?.cues.has('beside') && next.task === clause.task && clause.datasets.length === 0) {
+        clause.datasets.push(...next.datasets);
+      }
+    });
   }
 
   #settleReferences(clause: Clause): void {
@@ -1030,7 +1066,7 @@ function joinsRequirements(piece: Piece, next: Piece | undefined): boolean {
   if (piece.k !== 'word') return false;
   const listed = packageOf(next) !== undefined || (next?.k === 'value' && next.field === 'python_version');
   if (piece.w === 'and' || piece.w === 'also') return listed;
-  return /^(with|for|of|is|on|to|filler|the|make)$/.test(piece.w) && next?.k !== 'task' && next?.k !== 'name';
+  return /^(with|for|of|is|it|on|to|filler|the|make)$/.test(piece.w) && next?.k !== 'task' && next?.k !== 'name';
 }
 
 function pushNew(list: string[], value: string): void {

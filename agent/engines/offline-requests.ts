@@ -93,7 +93,7 @@ function isStatus(said: string, hasId: boolean): boolean {
       said,
     ) ||
     (hasId &&
-      /\b(how|check|what about|look up|show|about)\b/.test(said) &&
+      /\b(how|check|where|what about|look up|show|about)\b/.test(said) &&
       !/\b(cancel|stop|retry|kill|abort|download)\b/.test(said))
   );
 }

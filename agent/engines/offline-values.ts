@@ -202,7 +202,10 @@ function fieldBehind(items: readonly Item[], at: number) {
       return owns && !item.unit ? undefined : { field: item.field, unit: item.unit, at: i };
     }
     if (
-      !(item?.k === 'word' && (item.w === 'filler' || item.w === 'is' || item.w === 'of' || item.w === 'the')) &&
+      !(
+        item?.k === 'word' &&
+        (item.text === 'as' || item.w === 'filler' || item.w === 'is' || item.w === 'of' || item.w === 'the')
+      ) &&
       !(item?.k === 'task' && item.form === 'ing')
     )
       return undefined;
