@@ -1,7 +1,7 @@
 import type { NameKind, Names } from '../aliases.ts';
 import { compact, isTypoOf, nameTokens } from '../words.ts';
 import type { Token } from './offline-lexer.ts';
-import type { Lexicon, Sense } from './offline-lexicon.ts';
+import { type Lexicon, realWords, type Sense } from './offline-lexicon.ts';
 
 /** A piece of a message with its meaning; what follows reads these and no longer the words. */
 export type Item =
@@ -215,7 +215,7 @@ function readMisspelt(reader: Reader, at: number, token: Token, previous: Item |
 }
 
 function misspeltName(reader: Reader, at: number, token: Token): Found | undefined {
-  if (token.kind !== 'word' || compact(token.lower).length < 4) return undefined;
+  if (token.kind !== 'word' || compact(token.lower).length < 4 || realWords.has(token.lower)) return undefined;
   for (const kind of ['model', 'dataset'] as const) {
     const resolved = reader.names.resolve(kind, token.text);
     if (resolved.kind === 'known' || resolved.kind === 'ambiguous') {

@@ -214,7 +214,7 @@ const steering: Record<string, string> = {
   separately: 'separately, individually, respectively, on its own, independently, one by one, in turn',
   it: 'it, this, that, its, the result, the model, this model, that model, the resulting model, the output, the outcome, the new model, that one, the resulting one',
   them: 'them, these, those, they, their',
-  base: 'base model, the base, the original, original model, the original model, the base model, baseline, the baseline, base version, untuned model, the untuned model, pretrained model, the pretrained model, unfinetuned, the untouched model, vanilla, stock model, the base one, untuned, the original one, original version, the vanilla model, the raw model, untrained, before tuning, the starting model',
+  base: 'base, base model, the base, the original, original model, the original model, the base model, baseline, the baseline, base version, untuned model, the untuned model, pretrained model, the pretrained model, unfinetuned, the untouched model, vanilla, stock model, the base one, untuned, the original one, original version, the vanilla model, the raw model, untrained, before tuning, the starting model',
   unquantized:
     'unquantized, full precision, unquantised, non quantized, unquantized model, full precision model, uncompressed, fp16 version, full precision version, float model, unquantized version, not quantized, fp16 model, bf16 model',
   on: 'on, over, onto, upon, against the',
@@ -346,8 +346,8 @@ function guess(
 }
 
 /** Ordinary words that lie close to a task's or an input's name. */
-const realWords = new Set(
-  'trail,trait,train,brain,strain,trains,drain,grain,turned,turn,turning,toned,tuner,tunes,timing,stamp,simple,samples,rate,rates,bench,score,scored,store,stored,adopt,adopted,access,assets,badge,match,batch,patch,branch,quantity,quality,layers,player,layer,reads,heads,needs,seeds,weeds,speed,feed,context,contest,content,contents,sequence,evaluate,valuable,value,values,testing,texting,resting,comparing,compiling,compile,shrink,drink,tested,texted,recording,records,record,lesson,steps,stops,stop,stems,items,times,title,token,taken,broken,epic,depth,death,hidden,width,with,method,metrics,matrix,metric,config,confirm,confirmed,confine,entries,entires,entire,instance,instances,example,examples,dates,date,database,databases,ranks,thanks,tanks,banks,alpha,alpine,tailored,scratch'.split(
+export const realWords: ReadonlySet<string> = new Set(
+  'deepspeed,squash,square,squads,dolls,alpacas,mistral,falcons,opens,trail,trait,train,brain,strain,trains,drain,grain,turned,turn,turning,toned,tuner,tunes,timing,stamp,simple,samples,rate,rates,bench,score,scored,store,stored,adopt,adopted,access,assets,badge,match,batch,patch,branch,quantity,quality,layers,player,layer,reads,heads,needs,seeds,weeds,speed,feed,context,contest,content,contents,sequence,evaluate,valuable,value,values,testing,texting,resting,comparing,compiling,compile,shrink,drink,tested,texted,recording,records,record,lesson,steps,stops,stop,stems,items,times,title,token,taken,broken,epic,depth,death,hidden,width,with,method,metrics,matrix,metric,config,confirm,confirmed,confine,entries,entires,entire,instance,instances,example,examples,dates,date,database,databases,ranks,thanks,tanks,banks,alpha,alpine,tailored,scratch'.split(
     ',',
   ),
 );
