@@ -272,6 +272,10 @@ function lookup(flow: Flow, from: string): ModelRef[] {
   if (from === 'unquantized') return distinct(newestNodes(flow).map((ref) => unquantized(flow, ref)));
   if (from === 'each' && flow.frontier.length > 1) return flow.frontier;
   if (from === 'each') return lookup(flow, 'all');
+  if (from === 'three') {
+    const made = flow.made.map((node): ModelRef => ({ node }));
+    return made.length > 2 ? made : distinct([...newestNodes(flow).map((ref) => rootOf(flow, ref)), ...made]);
+  }
   if (from === 'all') return flow.made.length > 1 ? flow.made.map((node) => ({ node })) : both(flow);
   return [];
 }

@@ -14,7 +14,7 @@ export type DatasetWish = z.infer<typeof datasetWishSchema>;
 /**
  * One step as it was asked for. Names are the user's own words; code resolves them.
  * `model_from` says which model of the plan is meant where none is named: `newest`, `base` (the model the
- * plan starts from), `unquantized`, `both`, `each`, `all`, or `before:TASK` and `after:TASK`; `beside` says
+ * plan starts from), `unquantized`, `both`, `each`, `all`, `three`, or `before:TASK` and `after:TASK`; `beside` says
  * that the step runs side by side with the one before it.
  */
 export const stepSchema = z.strictObject({

@@ -4,11 +4,13 @@ import { readItems } from './engines/offline-items.ts';
 import { readTokens } from './engines/offline-lexer.ts';
 import type { Lexicon } from './engines/offline-lexicon.ts';
 import { foldValues } from './engines/offline-values.ts';
-import { compact } from './words.ts';
+import { compact, nameTokens } from './words.ts';
 
 interface Said {
   /** Everything that was said, compacted. */
   text: string;
+  /** Its words, taken apart as names are. */
+  tokens: ReadonlySet<string>;
   names: Record<NameKind, { said: string; settled: string | undefined; options: readonly string[] }[]>;
   values: ReadonlySet<string>;
 }
@@ -46,7 +48,8 @@ function readSaid(messages: readonly string[], planned: readonly unknown[], { na
     .flatMap((message) => foldValues(readItems(readTokens(message), names, lexicon)))
     .flatMap((piece) => (piece.k === 'value' ? piece.values : piece.k === 'amount' ? [piece.value] : []));
   return {
-    text: compact(`${messages.join(' ')} ${planned.map(String).join(' ')}`),
+    text: compact(`${messages.join(' ')} ${planned.map(String).join(' ')}`.replaceAll('==', '')),
+    tokens: new Set(nameTokens(messages.join(' '))),
     names: {
       model: named('model').map((said) => readName('model', said, names)),
       dataset: named('dataset').map((said) => readName('dataset', said, names)),
@@ -109,8 +112,12 @@ function groundName(
   const resolved = names.resolve(kind, proposed);
   const name = resolved.kind === 'known' || resolved.kind === 'literal' ? resolved.name : undefined;
   if (name !== undefined && said.names[kind].some(({ settled }) => settled === name)) return [proposed];
+  // "tiny", in answer to which llama is meant, spells the name out together with what was asked.
+  const tail = name?.replace(/^\w+:/, '').replace(/^.*\//, '');
+  if (tail !== undefined && nameTokens(tail).every((part) => said.tokens.has(part))) return [proposed];
   const vaguer = said.names[kind].find(({ options }) => name !== undefined && options.includes(name));
-  const literal = compact(proposed).length > 1 && said.text.includes(compact(proposed));
+  const written = compact(proposed.replace(/^(?:huggingface|builtin):/i, ''));
+  const literal = written.length > 1 && said.text.includes(written);
   if (literal && (vaguer === undefined || proposed.toLowerCase() === vaguer.said.toLowerCase())) return [proposed];
   if (vaguer !== undefined) return [vaguer.said];
   // "7b" may narrow what the open question offers; a name that nobody wrote is dropped.
@@ -128,5 +135,5 @@ function groundSettings(settings: readonly Setting[], said: Said, invented: stri
 
 function isSaid(value: string | number | boolean, { text, values }: Said): boolean {
   if (values.has(String(value)) || values.has(String(Number(value)))) return true;
-  return typeof value === 'string' && !/^[\d.e+-]+$/i.test(value) && text.includes(compact(value));
+  return typeof value === 'string' && !/^[\d.e+-]+$/i.test(value) && text.includes(compact(value.replace('==', '')));
 }

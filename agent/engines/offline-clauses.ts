@@ -93,6 +93,8 @@ class ClauseReader {
   #current: Clause | undefined;
   #lead: Lead = { order: undefined, since: 0 };
   #at = 0;
+  /** Where a "no," stood that takes back what was said before it. */
+  #correctedAt = Number.NEGATIVE_INFINITY;
   /** A comma or a new sentence since the last step's words. */
   #newSentence = false;
   readonly #reading: Reading = {
@@ -178,18 +180,13 @@ class ClauseReader {
   // Steps
 
   #readTask(task: string, form: Clause['form']): void {
-    const order = this.#at - this.#lead.since <= 5 ? this.#lead.order : undefined;
+    const lead = this.#at - this.#lead.since <= 5 ? this.#lead.order : undefined;
+    const order = form === 'done' && this.#wasBefore() ? 'after' : lead;
     this.#lead = { order: undefined, since: 0 };
     if (task === 'create_env') return this.#readEnvironment();
     if (this.#isManner(task)) return;
     if (form === 'done' && this.#isReference(order)) return this.#refer(task);
-    if (task === 'train') {
-      const trained = this.#trainingMeant(form);
-      if (trained !== undefined) return this.#goBack(trained);
-      // "train for 500 steps" speaks of the training that the plan has.
-      const planned = ['finetune', 'qat'].find((other) => this.#inPlan.has(other));
-      if (planned !== undefined && !this.#startsOwnObject() && !this.#saysThen()) return this.#readTask(planned, form);
-    }
+    if (task === 'train' && this.#speaksOfTraining(form)) return;
     if (form === 'verb') this.#forgetMereTalk(task);
     const known =
       this.#clauses.find((clause) => clause.task === task) ?? this.#deferred.find((clause) => clause.task === task);
@@ -198,6 +195,25 @@ class ClauseReader {
     }
     if (known !== undefined && this.#mentionsAgain(known, form, order)) return this.#goBack(known);
     this.#begin(task, form, order);
+  }
+
+  /** "training for 3 epochs" and "train for 500 steps" speak of the training that there is already. */
+  #speaksOfTraining(form: Clause['form']): boolean {
+    const trained = this.#trainingMeant(form);
+    if (trained !== undefined) {
+      this.#goBack(trained);
+      return true;
+    }
+    const planned = ['finetune', 'qat'].find((other) => this.#inPlan.has(other));
+    if (planned === undefined || this.#startsOwnObject() || this.#saysThen()) return false;
+    this.#readTask(planned, form);
+    return true;
+  }
+
+  /** "a quantized phi-2 that was finetuned on dolly": the earlier step is told last. */
+  #wasBefore(): boolean {
+    const before = this.#peek(-1);
+    return before?.k === 'word' && /^(was|were|been)$/i.test(before.text);
   }
 
   /** "does quantization hurt? quantize phi-2": a step that was only talked of gives way to the one asked for. */
@@ -388,6 +404,7 @@ class ClauseReader {
       case 'before':
       case 'around':
         this.#lead = { order: word, since: this.#at };
+        if (word === 'after' && this.#closesPair()) return;
         if (word === 'around' && this.#followingTask() === undefined) this.#aroundPrevious();
         return;
       case 'then':
@@ -397,6 +414,7 @@ class ClauseReader {
       case 'each':
       case 'them':
       case 'it':
+      case 'three':
       case 'base':
       case 'unquantized':
         return this.#readReference(word);
@@ -419,6 +437,16 @@ class ClauseReader {
         this.#reading.cues.add(word);
         this.#current?.cues.add(word);
     }
+  }
+
+  /** "before quantizing and after": the second half leaves the step out. */
+  #closesPair(): boolean {
+    if (this.#followingTask() !== undefined || this.#wordAt(-1) !== 'and') return false;
+    const evaluation = this.#clauses.find(({ from }) => from.at(-1)?.startsWith('before:') === true);
+    const before = evaluation?.from.at(-1);
+    if (evaluation === undefined || before === undefined) return false;
+    pushNew(evaluation.from, before.replace('before:', 'after:'));
+    return true;
   }
 
   #followingTask(): number | undefined {
@@ -445,6 +473,7 @@ class ClauseReader {
   #readNegation(): void {
     if (this.#peek(1)?.k === 'mark' || this.#peek(1) === undefined) {
       this.#reading.cues.add('correct');
+      this.#correctedAt = this.#at;
       return;
     }
     const small = (piece: Piece) =>
@@ -720,7 +749,7 @@ class ClauseReader {
 
   /** "gpt2, sorry, phi-2": the name before is taken back. */
   #corrects(): boolean {
-    return [-1, -2, -3].some((offset) => this.#wordAt(offset) === 'correct');
+    return this.#at - this.#correctedAt <= 3 || [-1, -2, -3].some((offset) => this.#wordAt(offset) === 'correct');
   }
 
   /** "finetune gpt2 on squad and phi-2 on imdb": a second step with its verb left out. */
@@ -973,6 +1002,7 @@ class ClauseReader {
     const several = clause.datasets.length > 1 || [...clause.settings.values()].some((values) => values.length > 1);
     if (open && !this.#facts.makesModel(clause.task) && !several) {
       if (clause.cues.has('both')) clause.from.push('both');
+      else if (clause.cues.has('three')) clause.from.push('three');
       else if (clause.cues.has('each') || clause.cues.has('them')) clause.from.push('each');
     }
     if (clause.cues.has('beside')) clause.from.push('beside');

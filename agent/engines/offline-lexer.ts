@@ -70,6 +70,7 @@ function straighten(text: string): string {
     .replace(/[’‘]/g, "'")
     .replace(/[“”]/g, '"')
     .replace(/[–—‑]/g, '-')
+    .replace(/\((\d+(?:\.\d+)?[bm])\)/gi, ' $1 ')
     .replace(/→|=>|->/g, ' then ')
     .replace(/^[\s\S]*$/, withoutListNumbers);
 }
@@ -95,7 +96,7 @@ function fits(kind: TokenKind, raw: string): boolean {
   const [owner = '', name = ''] = raw.split('/');
   if (/^\d+$/.test(owner) || /^int\d+$/i.test(owner)) return false;
   return (
-    !/^(and|w|his|he|f1|em|accuracy|train|finetune|fine-tune|quantize|load|eval|evaluate|cnn|epochs?|lr|test|val|validation|yes|model|int\d|ppl|perplexity|exact_match|either|before|24)$/i.test(
+    !/^(and|w|his|he|f1|em|accuracy|train|finetune|fine-tune|quantize|load|eval|evaluate|epochs?|lr|test|val|validation|yes|model|int\d|ppl|perplexity|exact_match|either|before|24)$/i.test(
       owner,
     ) ||
     (isPath(raw) && name.includes('.'))

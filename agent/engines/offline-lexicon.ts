@@ -210,7 +210,9 @@ const steering: Record<string, string> = {
   correct:
     "i mean, i meant, sorry, no wait, wait, actually, scratch that, correction, make that, oops, my mistake, hang on, let's make it, make it, i'd rather, on second thought, hmm, er, no sorry",
   both: 'both, both of them, the two, both models, both versions, the pair, these two, those two, two models',
-  each: 'each, every, each of them, all of them, each one, every one, all the models, all models, every model, each model, each stage, every stage, each step, every step, all versions, each version, all three, each of these, all of these, all stages, all of the models',
+  three:
+    'all three, all three models, all three of them, all four, all four models, all five, the three models, all 3, all 3 models',
+  each: 'each, every, each of them, all of them, each one, every one, all the models, all models, every model, each model, each stage, every stage, each step, every step, all versions, each version, each of these, all of these, all stages, all of the models',
   separately: 'separately, individually, respectively, on its own, independently, one by one, in turn',
   it: 'it, this, that, its, the result, the model, this model, that model, the resulting model, the output, the outcome, the new model, that one, the resulting one',
   them: 'them, these, those, they, their',

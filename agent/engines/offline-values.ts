@@ -32,7 +32,19 @@ const wordValued = new Set(['split', 'method', 'architecture', 'python_version']
 export function foldValues(written: readonly Item[]): Piece[] {
   const fold: Fold = { items: withAmounts(written), at: 0, pieces: [], pending: undefined };
   for (; fold.at < fold.items.length; fold.at++) foldItem(fold, fold.items[fold.at] as Item);
-  return fold.pieces;
+  return bindLonely(fold);
+}
+
+/** "more epochs, say 10": one input and one number in the whole message belong together. */
+function bindLonely({ pieces, items }: Fold): Piece[] {
+  const fields = new Set(items.flatMap((item) => (item.k === 'field' ? [item.field] : [])));
+  const amounts = pieces.filter((piece) => piece.k === 'amount');
+  const [field] = fields;
+  const placed = pieces.some((piece) => piece.k === 'value' && piece.field === field);
+  if (field === undefined || fields.size > 1 || amounts.length !== 1 || placed) return pieces;
+  return pieces.map((piece) =>
+    piece.k === 'amount' ? { k: 'value', field, values: [amountFor(field, piece)] } : piece,
+  );
 }
 
 interface Fold {

@@ -63,17 +63,16 @@ function factsOf(catalogue: Catalogue): TaskFacts {
 }
 
 function toCommands(reading: Reading, pieces: readonly Piece[], context: Context, facts: TaskFacts): Command[] {
-  const commands: Command[] = [];
   const hasPlan = context.plan.length > 0;
   const dropped = reading.dropped.filter((task) => context.plan.some((node) => node.task === task));
-  if (dropped.length > 0) commands.push({ type: 'drop', tasks: dropped });
-  if (hasPlan && repeats(reading)) return [...commands, repetition(reading)];
+  // Dropped last: "drop the finetuning and evaluate it" evaluates what the dropped step started from.
+  const drops: Command[] = dropped.length > 0 ? [{ type: 'drop', tasks: dropped }] : [];
+  if (hasPlan && repeats(reading)) return [repetition(reading), ...drops];
   const clauses = withoutAnswers(reading, context);
-  if (clauses.length > 0) return [...commands, ...stepCommands(reading, context, facts)];
+  if (clauses.length > 0) return [...stepCommands(reading, context, facts), ...drops];
   const change = looseChange(reading, context);
-  if (change !== undefined) return [...commands, asRepetition(change, reading, context)];
-  if (commands.length > 0) return commands;
-  return [talkFor(reading, pieces, context)];
+  if (change !== undefined) return [asRepetition(change, reading, context), ...drops];
+  return drops.length > 0 ? drops : [talkFor(reading, pieces, context)];
 }
 
 /** "do the same for phi-2": no step of its own, or only one that the plan has. */

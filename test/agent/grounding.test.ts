@@ -1,0 +1,53 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { createNames } from '../../agent/aliases.ts';
+import type { Command } from '../../agent/commands.ts';
+import { createLexicon } from '../../agent/engines/offline-lexicon.ts';
+import { groundCommands } from '../../agent/grounding.ts';
+import { createAgent } from '../../agent/index.ts';
+import type { PipelineNode } from '../../src/core/pipeline.ts';
+import { catalogue } from '../../tasks/index.ts';
+import { registry } from '../../tasks/registry.ts';
+import type { Conversation } from './score.ts';
+
+const world = { names: createNames(registry), lexicon: createLexicon(catalogue) };
+
+/** A node of a plan as a model might have proposed it. */
+function asCommand({ task_name, inputs = {} }: PipelineNode): Command {
+  const { model_name, dataset_path, ...others } = inputs;
+  const settings = Object.entries(others).map(([input, value]) => ({
+    input,
+    values: [value].flat() as (string | number)[],
+  }));
+  return {
+    type: 'run',
+    extend: false,
+    steps: [
+      {
+        task: task_name,
+        models: typeof model_name === 'string' ? [model_name] : [],
+        model_from: [],
+        datasets: typeof dataset_path === 'string' ? [{ name: dataset_path, settings: [] }] : [],
+        settings,
+      },
+    ],
+  };
+}
+
+describe('the offline engine', () => {
+  test('puts nothing into a plan that nobody said', async () => {
+    const agent = createAgent({ catalogue, registry, dryRun: true });
+    const lines = readFileSync(new URL('conversations.jsonl', import.meta.url), 'utf8')
+      .trim()
+      .split('\n');
+    for (const { id, turns } of lines.map((line) => JSON.parse(line) as Conversation)) {
+      for (const [index, text] of turns.entries()) {
+        const reply = await agent.processMessage(text, { userId: 'test', conversationId: id });
+        if (reply.kind !== 'plan') continue;
+        const said = turns.slice(0, index + 1);
+        const { warnings } = groundCommands(reply.pipeline.nodes.map(asCommand), said, [], world);
+        expect(warnings, said.join(' | ')).toEqual([]);
+      }
+    }
+  });
+});
