@@ -428,6 +428,8 @@ class ClauseReader {
         return this.#reject(this.#at + 1);
       case 'check':
         return this.#readCheck();
+      case 'how':
+        return this.#readHow();
       case 'how_good':
         if (this.#current?.task !== 'evaluate' && this.#facts.has('evaluate')) this.#readTask('evaluate', 'verb');
         return;
@@ -622,6 +624,14 @@ class ClauseReader {
     const through = (piece: Piece) => piece.k === 'word' || piece.k === 'name';
     if (this.#ahead(5, what, through) === undefined || !this.#facts.has('evaluate')) return;
     if (this.#current?.task !== 'evaluate') this.#readTask('evaluate', 'verb');
+  }
+
+  /** "see how gpt2 does on squad". */
+  #readHow(): void {
+    const model = (piece: Piece) => piece.k === 'name' && piece.kind === 'model';
+    const data = this.#pieces.slice(this.#at).some((piece) => piece.k === 'name' && piece.kind === 'dataset');
+    if (!data || this.#ahead(3, model, (piece) => piece.k === 'word') === undefined) return;
+    if (this.#current?.task !== 'evaluate' && this.#facts.has('evaluate')) this.#readTask('evaluate', 'verb');
   }
 
   /** The word itself, in lower case. */
@@ -841,8 +851,11 @@ class ClauseReader {
       if (piece?.k === 'word' && piece.w === 'version') return 'model';
       if (piece?.k !== 'word' || /^(and|then|on|with|use)$/.test(piece.w)) break;
     }
-    const next = this.#peek(1);
-    if (next?.k === 'noun' && /^(lora|config|dataset)$/.test(next.n)) return next.n;
+    // "./adapters/warm as initial lora"
+    const noun = (piece: Piece) => piece.k === 'noun' && /^(lora|config|dataset)$/.test(piece.n);
+    const ahead = this.#ahead(4, noun, (piece) => piece.k === 'word' && /^(to|a|the|filler)$/.test(piece.w));
+    const next = ahead === undefined ? undefined : this.#peek(ahead);
+    if (next?.k === 'noun') return next.n;
     if (this.#current?.task === 'load_lora' && !this.#current.settings.has('lora_path')) return 'lora';
     if (this.#current?.task === 'load_config' && !this.#current.settings.has('config_path')) return 'config';
     return undefined;

@@ -106,12 +106,17 @@ function fits(kind: TokenKind, raw: string): boolean {
 /** "imdb's test split"; but "it's" and its like are words of their own. */
 const possessive = /^(?!(?:it|that|what|let|how|there|here|who|where|when|he|she|this)'s$).+'s$/i;
 
+/** "rank-8", "r16", "bs8": an input with its value, and no name. */
+const gluedValue = /^(rank|alpha|seed|batch|dropout|r|bs|bsz|lr|epochs?|steps?)-?(\d+(?:\.\d+)?)$/i;
+
 function toTokens(kind: TokenKind, raw: string): Token[] {
   if (kind === 'code') return codeTokens(raw);
   if (kind === 'number') return [numberToken(raw)];
   if (raw.startsWith('"') && raw.length > 1) return toTokens(kind, raw.slice(1, -1));
   const text = kind === 'path' || kind === 'hub' || kind === 'source' ? raw.replace(/[.,;:!?]+$/, '') : raw;
   if (kind === 'word' && possessive.test(text)) return toTokens(kind, text.slice(0, -2));
+  const glued = kind === 'word' ? gluedValue.exec(text) : null;
+  if (glued !== null) return readTokens(`${glued[1]} ${glued[2]}`);
   const rest = raw.slice(text.length);
   const token: Token = { kind: kind === 'hub' && isPath(text) ? 'path' : kind, text, lower: text.toLowerCase() };
   return rest === '' ? [token] : [token, { kind: 'punctuation', text: rest, lower: rest }];

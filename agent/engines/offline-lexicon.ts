@@ -59,7 +59,7 @@ const fieldWords: Record<string, { unit?: string; name?: string }> = {
     name: 'max steps, number of steps, step count',
   },
   learning_rate: { name: 'lr, learning rate, learning rates, learn rate, lrs, step size, peak lr' },
-  batch_size: { name: 'batch size, bs, batch, batches, batchsize, batch sizes, minibatch size, mini batch size' },
+  batch_size: { name: 'batch size, bs, bsz, batch, batches, batchsize, batch sizes, minibatch size, mini batch size' },
   max_seq_length: {
     unit: 'tokens',
     name: 'max seq length, sequence length, seq length, seq len, seqlen, max length, max sequence length, context length, context, ctx, context window, max len, max seq len, max tokens, context size, sequences, cutoff length',
@@ -230,7 +230,7 @@ const steering: Record<string, string> = {
   change:
     'change, set, update, switch, modify, adjust, increase, decrease, raise, lower, bump, reduce, put, turn, double',
   use: 'use, try, take, pick, go with, choose, do it with, let us use, prefer',
-  load: 'load, lod, laod, loda, import, fetch, read, open, pull, download, ingest, bring in, grab, loading, upload, retrieve, reload, get me',
+  load: 'load, lod, laod, loda, import, fetch, read, open, pull, download, ingest, bring in, grab, loading, upload, retrieve, reload',
   make: 'make, create, set up, build, prepare, spin up, produce, give me, generate, setup, construct, provision, creating, making, building, export, convert, turn into, convert it, render, having',
   scratch:
     'from scratch, from zero, from random weights, from random initialisation, from random initialization, from the ground up, randomly initialized, randomly initialised, random init',
@@ -240,9 +240,10 @@ const steering: Record<string, string> = {
   /** With a quality behind them these ask for an evaluation: "check its accuracy". */
   test: 'test, tests',
   check:
-    "check, measure, report, see, look at, find out, what is, what's, whats, inspect, verify, how does, how do, compute, calculate, determine, tell me, show me, get, know, check on, checks, give me the, report on",
+    "check, measure, report, see, look at, find out, what is, what's, whats, inspect, verify, compute, calculate, determine, tell me, show me, get, know, check on, checks, give me the, report on",
+  how: 'how, how does, how do, how did',
   how_good:
-    'how good, how well, well it does, good it is, how it does, how it performs, how they do, how they compare, well they do, well it performs, how accurate, how does it do, how does it perform',
+    'how good, how well, well it does, good it is, how it does, how it performs, how they do, how they compare, well they do, well it performs, how accurate, what accuracy, what perplexity, what score, what quality, how does it do, how does it perform',
   quality:
     'accuracy, performance, quality, results, scores, its score, generalization, generalisation, before after numbers, how much worse, how much better, how much accuracy',
   a: 'a, an, some, any',

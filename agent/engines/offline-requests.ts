@@ -92,6 +92,8 @@ function isStatus(said: string, hasId: boolean): boolean {
     /\bwhat('s| is) (happening|running|going on)\b|\bstate of\b|\bany (news|updates?)\b|\bhow (much longer|long until|long till|long does it still|long will)\b|\bwhen will (it|my|the).*\b(done|finish|ready|complete)\b|\beta\b|\bwhere are we\b|\bupdate on\b/.test(
       said,
     ) ||
+    (hasId && /\b(done|finished|ready|running|complete|completed|failed|over)\b/.test(said)) ||
+    /\bhow (the|my|our|that|this) (\w+ )?(run|pipeline|job|training|finetuning|task)s? (is|are)\b/.test(said) ||
     (hasId &&
       /\b(how|check|where|what about|look up|show|about)\b/.test(said) &&
       !/\b(cancel|stop|retry|kill|abort|download)\b/.test(said))

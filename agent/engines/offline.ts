@@ -27,6 +27,8 @@ export function createOfflineEngine({ catalogue, names }: EngineWorld): Engine {
       const planTasks = new Set(context.plan.map(({ task }) => task));
       const request = readRequest(text, pieces, context, catalogue);
       if (request !== undefined) return { commands: [request], engine: 'offline', warnings: [] };
+      const narrowed = narrowing(text, context);
+      if (narrowed !== undefined) return { commands: [narrowed], engine: 'offline', warnings: [] };
       const reading = readClauses(pieces, facts, planTasks, new Set(context.missing.map(({ input }) => input)));
       return { commands: toCommands(reading, pieces, context, facts), engine: 'offline', warnings: [] };
     },
@@ -69,6 +71,8 @@ function toCommands(reading: Reading, pieces: readonly Piece[], context: Context
   const drops: Command[] = dropped.length > 0 ? [{ type: 'drop', tasks: dropped }] : [];
   if (hasPlan && repeats(reading)) return [repetition(reading), ...drops];
   const clauses = withoutAnswers(reading, context);
+  const left = reducesTo(clauses, pieces, context);
+  if (left !== undefined) return [left];
   if (clauses.length > 0) return [...stepCommands(reading, context, facts), ...drops];
   const change = looseChange(reading, context);
   if (change !== undefined) return [asRepetition(change, reading, context), ...drops];
@@ -102,6 +106,26 @@ function asRepetition(change: CommandOf<'set'>, { cues }: Reading, context: Cont
     context.plan.some(({ inputs }) => inputs[input] !== undefined && !values.includes(inputs[input] as number)),
   );
   return replacesValue ? { type: 'repeat', models, datasets, settings } : change;
+}
+
+/** "only finetune and evaluate": the plan's other steps go. */
+function reducesTo(clauses: readonly Clause[], pieces: readonly Piece[], { plan }: Context): Command | undefined {
+  const only = pieces.some((piece) => piece.k === 'word' && /^(only|just)$/i.test(piece.text));
+  const bare = clauses.every((clause) => clause.models.length + clause.datasets.length + clause.settings.size === 0);
+  const named = new Set(clauses.map(({ task }) => task));
+  const planned = [...new Set(plan.map(({ task }) => task))];
+  if (!only || !bare || named.size === 0 || ![...named].every((task) => planned.includes(task))) return undefined;
+  const others = planned.filter((task) => !named.has(task) && !/^(load_|create_)/.test(task));
+  return others.length === 0 ? undefined : { type: 'drop', tasks: others };
+}
+
+/** "drop the last step". */
+function narrowing(text: string, { plan }: Context): Command | undefined {
+  const last = plan.at(-1)?.task;
+  const said = /\b(drop|remove|skip|delete|undo|cut|take out|without)\b.{0,12}\blast (step|one|task|node|part)\b/i.test(
+    text,
+  );
+  return said && last !== undefined ? { type: 'drop', tasks: [last] } : undefined;
 }
 
 /** "load imdb", while the question is open which dataset, names it. */
