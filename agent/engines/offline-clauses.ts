@@ -1,4 +1,5 @@
 import type { NameKind } from '../aliases.ts';
+import { combinations } from '../build-pipeline.ts';
 import type { DatasetWish, Setting } from '../commands.ts';
 import type { Piece, ValuePiece } from './offline-values.ts';
 
@@ -75,8 +76,14 @@ export function settingsOf(map: ReadonlyMap<string, Scalar[]>): Setting[] {
   return [...map].map(([input, values]) => ({ input, values }));
 }
 
+/** The datasets of a clause; several parts of one ("train and validation splits") are several datasets. */
 export function wishesOf(clause: Clause): DatasetWish[] {
-  return clause.datasets.map(({ name, settings }) => ({ name, settings: settingsOf(settings) }));
+  return clause.datasets.flatMap(({ name, settings }) =>
+    combinations(Object.fromEntries(settings)).map((one) => ({
+      name,
+      settings: Object.entries(one).map(([input, value]) => ({ input, values: [value as Scalar] })),
+    })),
+  );
 }
 
 class ClauseReader {
@@ -184,6 +191,7 @@ class ClauseReader {
     const order = form === 'done' && this.#wasBefore() ? 'after' : lead;
     this.#lead = { order: undefined, since: 0 };
     if (task === 'create_env') return this.#readEnvironment();
+    if (task === 'train' && this.#isSplit()) return this.#readValue({ k: 'value', field: 'split', values: ['train'] });
     if (this.#isManner(task)) return;
     if (form === 'done' && this.#isReference(order)) return this.#refer(task);
     if (task === 'train' && this.#speaksOfTraining(form)) return;
@@ -195,6 +203,12 @@ class ClauseReader {
     }
     if (known !== undefined && this.#mentionsAgain(known, form, order)) return this.#goBack(known);
     this.#begin(task, form, order);
+  }
+
+  /** "the train and validation splits". */
+  #isSplit(): boolean {
+    const next = this.#peek(2);
+    return this.#wordAt(1) === 'and' && next?.k === 'value' && next.field === 'split';
   }
 
   /** "training for 3 epochs" and "train for 500 steps" speak of the training that there is already. */
@@ -408,6 +422,7 @@ class ClauseReader {
         if (word === 'around' && this.#followingTask() === undefined) this.#aroundPrevious();
         return;
       case 'then':
+        if (this.#at === 0) this.#reading.cues.add('then_first');
         this.#lead = { order: undefined, since: 0 };
         return;
       case 'both':

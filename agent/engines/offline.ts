@@ -160,14 +160,27 @@ function extendsPlan({ clauses, cues }: Reading, context: Context, facts: TaskFa
   if (context.plan.length === 0) return false;
   const first = clauses[0];
   if (first === undefined) return true;
-  const leans = ['also', 'instead', 'correct', 'again', 'change', 'it', 'base', 'both', 'each', 'them', 'same'].some(
-    (cue) => cues.has(cue),
-  );
+  const leans = [
+    'then_first',
+    'also',
+    'instead',
+    'correct',
+    'again',
+    'change',
+    'it',
+    'base',
+    'both',
+    'each',
+    'them',
+    'same',
+  ].some((cue) => cues.has(cue));
   const plan = new Set(context.plan.map(({ task }) => task));
   const answers = context.missing.length > 0 && plan.has(first.task);
   const other = clauses.every(({ task }) => !plan.has(task));
-  if (other && first.models.length > 0 && !cues.has('also') && !cues.has('it')) return false;
+  const goesOn = ['also', 'it', 'then_first'].some((cue) => cues.has(cue));
+  if (other && first.models.length > 0 && !goesOn) return false;
   const startsAnew = clauses.some((clause) => clause.models.length > 0 || clause.task === 'train') && !answers;
+  if (startsAnew && cues.has('then_first')) return true;
   if (startsAnew) return leans && !(clauses.length > 1 && first.models.length > 0 && first.datasets.length > 0);
   const bare = clauses.every(({ task }) => !facts.takesModel(task) && !leansOn(task));
   if (bare && !leans && !cues.has('use')) return false;
