@@ -270,8 +270,9 @@ def pretraining_document(world: World, summaries: int = 1) -> str:
 
 
 def question_row(world: World, number: int) -> dict:
-    """One row of SQuAD's schema: a passage about two subjects and a question on one fact."""
-    kind, names, facts = world.facts(2, 4)
+    """One row of SQuAD's schema: a question on one fact of a passage about one subject or, in one of four, two."""
+    subjects = world.random.choice([1, 1, 1, 2])
+    kind, names, facts = world.facts(subjects, 5 if subjects == 1 else 4)
     context = world.passage(kind, facts)
     subject, relation, value = world.random.choice(facts)
     return {
