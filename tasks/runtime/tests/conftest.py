@@ -52,7 +52,7 @@ def write_spec(folder: Path, task_name: str, inputs: dict, resources: dict | Non
         entries[resource_id] = {"kind": kind, "path": f"inputs/{resource_id}", "metadata": metadata}
     spec = {"version": 1, "task_id": "task_1", "attempt_id": "att_1", "task_name": task_name, "inputs": inputs}
     spec |= {"resources": entries, "resume_from": None}
-    spec |= {"limits": {"cpu_threads": 2, "memory_mib": 4096, "gpus": []}, **more}
+    spec |= {"limits": {"cpu_threads": 1, "memory_mib": 4096, "gpus": []}, **more}
     (folder / "spec.json").write_text(json.dumps(spec))
 
 

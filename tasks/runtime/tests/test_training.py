@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import signal
 import threading
 import time
@@ -128,12 +129,12 @@ def test_only_completions_carry_labels_and_a_long_prompt_loses_its_beginning(mic
 
 
 def test_sigterm_saves_a_checkpoint_and_a_later_attempt_ends_with_the_same_weights(door, squad, micro):
-    inputs = {"model_id": "m", "dataset_id": "ds", **TINY, "max_steps": 12}
+    inputs = {"model_id": "m", "dataset_id": "ds", **TINY, "max_steps": 120}
     whole = door("finetune", inputs, resources(squad, micro))
 
     def stop_after_some_steps(folder: Path) -> None:
         def watch() -> None:
-            while '"phase": "train", "step": 2' not in (folder / "events.jsonl").read_text():
+            while not re.search(r'"phase": "train", "step": [1-9]', (folder / "events.jsonl").read_text()):
                 time.sleep(0.005)
             os.kill(os.getpid(), signal.SIGTERM)
 
@@ -143,7 +144,7 @@ def test_sigterm_saves_a_checkpoint_and_a_later_attempt_ends_with_the_same_weigh
     stopped = door("finetune", inputs, resources(squad, micro), before=stop_after_some_steps)
     assert (stopped.code, stopped.result) == (143, None)
     state = json.loads((stopped.folder / "checkpoint" / "trainer_state.json").read_text())
-    assert 0 < state["global_step"] < 12
+    assert 0 < state["global_step"] < 120
 
     def bring_checkpoint(folder: Path) -> None:
         (stopped.folder / "checkpoint").rename(folder / "inputs" / "checkpoint")

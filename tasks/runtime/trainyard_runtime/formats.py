@@ -269,7 +269,7 @@ def segments(row: dict, format: str, tokenizer) -> Iterator[tuple[str, bool]]:
         prompt, completion = prompt_and_completion(row, format)
         if prompt:
             yield prompt, False
-        yield completion, True
+        yield completion, bool(completion.strip())
         return
     turns, done = row["messages"], ""
     for index, turn in enumerate(turns):
@@ -280,7 +280,7 @@ def segments(row: dict, format: str, tokenizer) -> Iterator[tuple[str, bool]]:
         if not (before.startswith(done) and until.startswith(before)):
             continue  # the template rewrites earlier turns: only those it leaves alone are learned
         yield before[len(done) :], False
-        yield until[len(before) :], True
+        yield until[len(before) :], bool(turn["content"].strip())
         done = until
 
 
