@@ -134,7 +134,7 @@ def test_sigterm_saves_a_checkpoint_and_a_later_attempt_ends_with_the_same_weigh
 
     def stop_after_some_steps(folder: Path) -> None:
         def watch() -> None:
-            while not re.search(r'"phase": "train", "step": [1-9]', (folder / "events.jsonl").read_text()):
+            while not re.search(r'"phase": "train", "step": [1-9]\d', (folder / "events.jsonl").read_text()):
                 time.sleep(0.005)
             os.kill(os.getpid(), signal.SIGTERM)
 

@@ -1,8 +1,11 @@
 """One training loop for finetune, train and qat: transformers' Trainer, with progress, SIGTERM and resume."""
 
+import math
 import os
+import random
 import shutil
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
@@ -36,6 +39,48 @@ class Collator:
             "labels": torch.tensor([labels + [IGNORED] * gap for _, labels, gap in rows]),
             "attention_mask": torch.tensor([[1] * len(ids) + [0] * gap for ids, _, gap in rows]),
         }
+
+
+class EpochOrder(torch.utils.data.Sampler):
+    """The order of an epoch's examples, a function of seed and epoch alone, so that a resumed run meets the same.
+
+    by_length: examples of like length share a batch (little padding); the batches come in random order all the same.
+    """
+
+    def __init__(self, lengths: list[int], settings: Settings, by_length: bool, epoch: Callable[[], int]):
+        self.lengths, self.settings, self.by_length, self.epoch = lengths, settings, by_length, epoch
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def __iter__(self) -> Iterator[int]:
+        shuffler = random.Random(f"{self.settings.seed}/{self.epoch()}")
+        order = shuffler.sample(range(len(self)), len(self))
+        if not self.by_length:
+            return iter(order)
+        size = self.settings.batch_size
+        batches: list[list[int]] = []
+        for start in range(0, len(order), 50 * size):
+            alike = sorted(order[start : start + 50 * size], key=lambda index: self.lengths[index])
+            batches += [alike[at : at + size] for at in range(0, len(alike), size)]
+        short = [batch for batch in batches if len(batch) < size]  # one at most, and it stays the last
+        full = [batch for batch in batches if len(batch) == size]
+        shuffler.shuffle(full)
+        return iter([index for batch in full + short for index in batch])
+
+
+class OrderedTrainer(Trainer):
+    """Trainer with EpochOrder: its own sampler by length forgets the epoch when it resumes."""
+
+    def __init__(self, settings: Settings, by_length: bool, **options):
+        self.order = settings, by_length
+        super().__init__(**options)
+
+    def _get_train_sampler(self, dataset=None):
+        settings, by_length = self.order
+        lengths = [len(example["input_ids"]) for example in self.train_dataset]
+        steps = math.ceil(math.ceil(len(lengths) / settings.batch_size) / settings.gradient_accumulation_steps)
+        return EpochOrder(lengths, settings, by_length, lambda: self.state.global_step // steps)
 
 
 class Follow(TrainerCallback):
@@ -115,7 +160,6 @@ def train_model(
         lr_scheduler_type="cosine",
         warmup_steps=settings.warmup_ratio,  # below 1: a share of all steps
         weight_decay=settings.weight_decay,
-        train_sampling_strategy="group_by_length" if shuffle_by_length else "random",
         logging_steps=1,
         logging_nan_inf_filter=False,
         save_strategy="no",
@@ -128,7 +172,9 @@ def train_model(
         data_seed=settings.seed,
         dataloader_pin_memory=on_gpu,
     )
-    trainer = Trainer(
+    trainer = OrderedTrainer(
+        settings,
+        shuffle_by_length,
         model=model,
         args=arguments,
         train_dataset=examples,
