@@ -1,4 +1,5 @@
 import type { ResourceKind, Task } from '../src/core/task.ts';
+import { combinations } from './combinations.ts';
 import {
   assignName,
   choiceAt,
@@ -383,12 +384,4 @@ function distinct(refs: readonly ModelRef[]): ModelRef[] {
   const key = (ref: ModelRef) =>
     'node' in ref ? ref.node : ref.choice && 'name' in ref.choice ? `=${ref.choice.name}` : `?${ref.choice?.said}`;
   return [...new Map(refs.map((ref) => [key(ref), ref])).values()];
-}
-
-/** Every way to take one value of each input. */
-export function combinations(settings: Record<string, readonly Json[]>): Record<string, Json>[] {
-  return Object.entries(settings).reduce<Record<string, Json>[]>(
-    (made, [name, values]) => made.flatMap((one) => values.map((value) => ({ ...one, [name]: value }))),
-    [{}],
-  );
 }

@@ -1,4 +1,4 @@
-import { combinations } from './build-pipeline.ts';
+import { combinations } from './combinations.ts';
 import {
   assignName,
   choiceAt,

@@ -1,9 +1,9 @@
 import type { NameKind, Names } from './aliases.ts';
 import type { Command, DatasetWish, Setting, StepWish } from './commands.ts';
-import { readItems } from './engines/offline-items.ts';
-import { readTokens } from './engines/offline-lexer.ts';
-import type { Lexicon } from './engines/offline-lexicon.ts';
-import { foldValues } from './engines/offline-values.ts';
+import { readItems } from './engines/offline/items.ts';
+import { readTokens } from './engines/offline/lexer.ts';
+import type { Lexicon } from './engines/offline/lexicon.ts';
+import { foldValues } from './engines/offline/values.ts';
 import { compact, nameTokens } from './words.ts';
 
 interface Said {

@@ -5,7 +5,7 @@ import type { Catalogue } from '../src/core/task.ts';
 import { createNames } from './aliases.ts';
 import { createWiring } from './draft.ts';
 import type { Engine } from './engines/engine.ts';
-import { createOfflineEngine } from './engines/offline.ts';
+import { createOfflineEngine } from './engines/offline/offline-engine.ts';
 import { createOpenAiEngine, type OpenAiOptions } from './engines/openai.ts';
 import { createGraph } from './graph.ts';
 import type { Outside } from './nodes/world.ts';

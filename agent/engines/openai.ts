@@ -8,7 +8,7 @@ import { z } from 'zod';
 import type { Command } from '../commands.ts';
 import { groundCommands } from '../grounding.ts';
 import type { Context, Engine, EngineWorld, Understanding } from './engine.ts';
-import { createLexicon } from './offline-lexicon.ts';
+import { createLexicon } from './offline/lexicon.ts';
 import { createProposalSchema, findJson, type ProposalSchema, toCommands } from './openai-proposal.ts';
 import { repairPrompt, systemPrompt, turnPrompt } from './prompts.ts';
 

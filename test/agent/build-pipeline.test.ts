@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { addSteps, combinations, type PlanStep } from '../../agent/build-pipeline.ts';
+import { addSteps, type PlanStep } from '../../agent/build-pipeline.ts';
+import { combinations } from '../../agent/combinations.ts';
 import { createWiring, toPipeline } from '../../agent/draft.ts';
 import { changeDraft, dropTasks, repeatPlan } from '../../agent/edit-draft.ts';
 import { inspectPipeline } from '../../src/core/check-pipeline.ts';

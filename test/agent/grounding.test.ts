@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { createNames } from '../../agent/aliases.ts';
 import type { Command } from '../../agent/commands.ts';
-import { createLexicon } from '../../agent/engines/offline-lexicon.ts';
+import { createLexicon } from '../../agent/engines/offline/lexicon.ts';
 import { groundCommands } from '../../agent/grounding.ts';
 import { createAgent } from '../../agent/index.ts';
 import type { PipelineNode } from '../../src/core/pipeline.ts';

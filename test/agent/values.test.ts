@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { createNames } from '../../agent/aliases.ts';
-import { readItems } from '../../agent/engines/offline-items.ts';
-import { readTokens } from '../../agent/engines/offline-lexer.ts';
-import { createLexicon } from '../../agent/engines/offline-lexicon.ts';
-import { foldValues } from '../../agent/engines/offline-values.ts';
+import { readItems } from '../../agent/engines/offline/items.ts';
+import { readTokens } from '../../agent/engines/offline/lexer.ts';
+import { createLexicon } from '../../agent/engines/offline/lexicon.ts';
+import { foldValues } from '../../agent/engines/offline/values.ts';
 import { parseValue } from '../../agent/values.ts';
 import type { Field } from '../../src/core/task.ts';
 import { catalogue } from '../../tasks/index.ts';

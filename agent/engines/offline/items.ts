@@ -1,7 +1,7 @@
-import type { NameKind, Names } from '../aliases.ts';
-import { compact, isTypoOf, nameTokens } from '../words.ts';
-import type { Token } from './offline-lexer.ts';
-import { type Lexicon, realWords, type Sense } from './offline-lexicon.ts';
+import type { NameKind, Names } from '../../aliases.ts';
+import { compact, isTypoOf, nameTokens } from '../../words.ts';
+import type { Token } from './lexer.ts';
+import { isOrdinary, type Lexicon, type Sense } from './lexicon.ts';
 
 /** A piece of a message with its meaning; what follows reads these and no longer the words. */
 export type Item =
@@ -49,7 +49,7 @@ function readAt(reader: Reader, at: number, previous: Item | undefined): Read {
   if (python?.[1] !== undefined)
     return { item: { k: 'setting', field: 'python_version', value: python[1], text: token.text }, length: 1 };
   const words = wordsFrom(reader.tokens, at);
-  const phrase = reader.lexicon.find(words, 0);
+  const phrase = reader.lexicon.find(words);
   const name = exactName(reader, at);
   // "test set" is longer than a name that begins with "test", and "llama 2 7b" longer than "llama".
   if (name !== undefined && name.length >= (phrase?.length ?? 0)) return named(name, previous);
@@ -197,7 +197,7 @@ function isNamePart(token: Token): boolean {
 function hyphenated({ lexicon }: Reader, token: Token): Read | undefined {
   const last = token.lower.split('-').at(-1) ?? '';
   if (last === token.lower || /\d/.test(token.lower)) return undefined;
-  const senses = token.lower.split('-').map((part) => lexicon.find([part], 0)?.sense);
+  const senses = token.lower.split('-').map((part) => lexicon.find([part])?.sense);
   if (senses.some((sense) => sense === undefined)) return undefined;
   const telling = senses.find((sense) => sense?.k === 'task') ?? senses.at(-1);
   return telling && { item: { ...telling, text: token.text }, length: 1 };
@@ -215,7 +215,7 @@ function readMisspelt(reader: Reader, at: number, token: Token, previous: Item |
 }
 
 function misspeltName(reader: Reader, at: number, token: Token): Found | undefined {
-  if (token.kind !== 'word' || compact(token.lower).length < 4 || realWords.has(token.lower)) return undefined;
+  if (token.kind !== 'word' || compact(token.lower).length < 4 || isOrdinary(token.lower)) return undefined;
   for (const kind of ['model', 'dataset'] as const) {
     const resolved = reader.names.resolve(kind, token.text);
     if (resolved.kind === 'known' || resolved.kind === 'ambiguous') {

@@ -1,4 +1,4 @@
-import { isPath } from '../aliases.ts';
+import { isPath } from '../../aliases.ts';
 
 export type TokenKind = 'word' | 'number' | 'path' | 'hub' | 'source' | 'id' | 'requirement' | 'code' | 'punctuation';
 

@@ -1,4 +1,4 @@
-import type { Item, ItemOf } from './offline-items.ts';
+import type { Item, ItemOf } from './items.ts';
 
 /** Values of one input, as they were said together: "8 and 4 bit". */
 export interface ValuePiece {

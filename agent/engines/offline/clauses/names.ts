@@ -1,0 +1,106 @@
+/** Names of models and datasets, and the steps that they belong to. */
+import type { ItemOf } from '../items.ts';
+import { type Clause, newClause, pushNew } from './clause.ts';
+import { around, corrects, isModel, isNoun, type Parse, peek, says } from './parse.ts';
+
+export function readName(parse: Parse, { kind, said, article, settled }: ItemOf<'name'>): void {
+  const isRejected = parse.rejected.some(
+    (other) => other.kind === kind && other.said.toLowerCase() === said.toLowerCase(),
+  );
+  if (isRejected) return;
+  if (kind === 'dataset') return addDataset(parse, said);
+  const { current } = parse;
+  // "train a gpt2 from scratch": what the new model is to be like.
+  if (current?.task === 'train' && (article || !settled)) current.cues.add('described');
+  addModel(parse, said);
+}
+
+export function addModel(parse: Parse, said: string): void {
+  const { current, facts } = parse;
+  if (current === undefined || !(facts.takesModel(current.task) || current.task === 'train')) {
+    pushNew(parse.loose.models, said);
+    return;
+  }
+  if (current.cues.delete('weak_model')) current.models.pop();
+  if (corrects(parse) && current.models.length > 0) current.models.splice(-1, 1, said);
+  else if (leavesVerbOut(parse, current)) beginBeside(parse, current).models.push(said);
+  else pushNew(current.models, said);
+}
+
+/** "finetune gpt2 on squad and phi-2 on imdb": a second step with its verb left out. */
+function leavesVerbOut(parse: Parse, { models }: Clause): boolean {
+  if (models.length === 0) return false;
+  const last = parse.pieces
+    .slice(0, parse.at)
+    .findLast((piece) => piece.k === 'name' || piece.k === 'value' || piece.k === 'path');
+  const joined = says(parse, -1, 'and') || says(parse, -2, 'and') || peek(parse, -1)?.k === 'mark';
+  return joined && last !== undefined && !isModel(last);
+}
+
+function beginBeside(parse: Parse, before: Clause): Clause {
+  const clause: Clause = {
+    ...newClause(before.task, before.form),
+    settings: new Map(before.settings),
+    datasets: before.datasets.map(({ name, settings }) => ({ name, settings: new Map(settings) })),
+    cues: new Set(['beside', 'copied']),
+  };
+  parse.clauses.splice(parse.clauses.indexOf(before) + 1, 0, clause);
+  parse.current = clause;
+  return clause;
+}
+
+export function addDataset(parse: Parse, said: string): void {
+  const clause = datasetTaker(parse) ?? parse.loose;
+  if (clause !== parse.loose && corrects(parse)) clause.datasets.pop();
+  if (clause.cues.delete('copied')) clause.datasets.length = 0;
+  putDataset(clause, said);
+}
+
+export function putDataset(clause: Clause, said: string): void {
+  // "the local file x.json": a word that only stood where a name might gives way to one that surely is.
+  if (clause.cues.delete('weak_dataset')) clause.datasets.pop();
+  const settings = new Map(clause.waiting);
+  clause.waiting.clear();
+  const known = clause.datasets.find(({ name }) => name === null || name.toLowerCase() === said.toLowerCase());
+  if (known !== undefined && settings.size === 0) known.name = said;
+  else clause.datasets.push({ name: said, settings });
+}
+
+/** Where a dataset belongs: to calibration where that is the talk, else to the step being spoken of. */
+function datasetTaker(parse: Parse): Clause | undefined {
+  const { current, clauses, facts } = parse;
+  const calibrates = around(parse, -4, -3, -2, -1, 1, 2, 3).some((piece) => isNoun(piece, 'calibration'));
+  const quantizer = calibrates ? clauses.findLast(({ task }) => facts.quantizes(task)) : undefined;
+  return quantizer ?? (current !== undefined && takesDatasetName(parse, current) ? current : undefined);
+}
+
+function takesDatasetName({ facts }: Parse, { task }: Clause): boolean {
+  return facts.takesDataset(task) || task === 'load_dataset';
+}
+
+/** A word that nobody knows: a name, where it stands in the place of one. */
+export function readUnknown(parse: Parse, { text, quoted }: ItemOf<'unknown'>): void {
+  parse.unknown.push(text);
+  const { current, facts } = parse;
+  if (quoted || current === undefined) return;
+  if (takesDatasetName(parse, current) && current.datasets.length === 0 && standsForDataset(parse, current)) {
+    putDataset(current, text);
+    current.cues.add('weak_dataset');
+  } else if (facts.takesModel(current.task) && current.models.length === 0 && standsForModel(parse, text)) {
+    current.models.push(text);
+    current.cues.add('weak_model');
+  }
+}
+
+function standsForDataset(parse: Parse, { task }: Clause): boolean {
+  const isLoaded = task === 'load_dataset' && says(parse, -1, 'load', 'the');
+  return says(parse, -1, 'on') || isNoun(peek(parse, 1), 'dataset') || isLoaded;
+}
+
+/** Right behind the verb: "finetune foo", "finetune the foo-7b". */
+function standsForModel(parse: Parse, text: string): boolean {
+  const [before, beforeThat] = around(parse, -1, -2);
+  if (before?.k === 'task') return before.form !== 'noun';
+  const looksLikeName = /[\d_-]|[a-z][A-Z]/.test(text);
+  return says(parse, -1, 'the') && beforeThat?.k === 'task' && looksLikeName;
+}

@@ -1,0 +1,69 @@
+/** What is not wanted: "without quantizing", "not gpt2", "instead of squad". */
+import { pushNew } from './clause.ts';
+import { ahead, isWord, type Parse, peek, says } from './parse.ts';
+
+export function readNegation(parse: Parse): void {
+  const next = peek(parse, 1);
+  if (next === undefined || next.k === 'mark') return takeBack(parse);
+  const task = negatedTask(parse);
+  if (task !== undefined) return drop(parse, task);
+  if (next.k === 'name' || next.k === 'path' || next.k === 'hub') return reject(parse);
+  if (isWord(next, 'on') && peek(parse, 2)?.k === 'name') return reject(parse);
+  if (next.k === 'value') parse.at += 1;
+  if (isWord(next, 'test')) {
+    pushNew(parse.dropped, 'evaluate');
+    parse.at += 1;
+  }
+}
+
+/** "gpt2, no, phi-2". */
+function takeBack(parse: Parse): void {
+  parse.cues.add('correct');
+  parse.correctedAt = parse.at;
+}
+
+function negatedTask(parse: Parse): number | undefined {
+  return ahead(
+    parse,
+    5,
+    (piece) => piece.k === 'task',
+    (piece) =>
+      piece.k === 'noun' ||
+      isWord(piece, 'the', 'a', 'it', 'filler', 'check', 'is', 'not', 'make', 'use', 'change') ||
+      isWord(piece, 'to', 'version', 'again', 'also', 'for', 'each', 'them'),
+  );
+}
+
+/** Drops the task, and those joined to it: "without quantizing or evaluating". */
+function drop(parse: Parse, offset: number): void {
+  parse.at += offset;
+  const first = peek(parse, 0);
+  if (first?.k !== 'task') return;
+  pushNew(parse.dropped, first.task);
+  const step = says(parse, 2, 'the', 'not') ? 3 : 2;
+  const next = peek(parse, step);
+  const sameForm = next?.k === 'task' && next.form === first.form && first.form !== 'verb';
+  if (next?.k === 'task' && (says(parse, 1, 'or') || (says(parse, 1, 'and') && sameForm))) return drop(parse, step);
+  // "don't evaluate it": the rest of the dropped step's words.
+  while (says(parse, 1, 'it', 'them', 'version')) parse.at++;
+}
+
+/** "evaluation isn't needed": the step just told. */
+export function dropLast(parse: Parse): void {
+  const last = parse.clauses.pop();
+  if (last === undefined) return;
+  pushNew(parse.dropped, last.task);
+  parse.current = parse.clauses.at(-1);
+}
+
+/** The name or step behind "not" or "instead of" is the one that gives way. */
+export function reject(parse: Parse): void {
+  parse.cues.add('instead');
+  let offset = 1;
+  while (says(parse, offset, 'the', 'a', 'on', 'with', 'it')) offset++;
+  const piece = peek(parse, offset);
+  if (piece?.k === 'name') parse.rejected.push({ kind: piece.kind, said: piece.said });
+  else if (piece?.k === 'task' && offset === 1) pushNew(parse.dropped, piece.task);
+  else if (piece?.k !== 'value') return;
+  parse.at += offset;
+}

@@ -1,0 +1,87 @@
+/** Paths and hub names, which may be a model, a dataset, a config or an adapter. */
+import { newClause } from './clause.ts';
+import { addDataset, addModel } from './names.ts';
+import { ahead, isNoun, isWord, type Parse, peek, says } from './parse.ts';
+
+type Thing = 'model' | 'dataset' | 'config' | 'lora';
+
+export function readPath(parse: Parse, text: string): void {
+  const { current } = parse;
+  const thing = thingAt(parse, text);
+  if (thing === undefined && current === undefined && !says(parse, -1, 'on', 'with')) {
+    parse.paths.push(text);
+    return;
+  }
+  if (thing === 'lora') return addProvider(parse, 'load_lora', 'lora_path', text);
+  if (thing === 'config' && current?.task !== 'load_dataset')
+    return addProvider(parse, 'load_config', 'config_path', text);
+  if (thing === 'model' || (thing === undefined && isObject(parse))) addModel(parse, text);
+  else addDataset(parse, text);
+}
+
+/** What a path is: as the words around it say, else as its ending does, else as the step expects. */
+function thingAt(parse: Parse, text: string): Thing | undefined {
+  const told = toldBefore(parse) ?? toldBehind(parse);
+  const written = endingOf(text);
+  // "the model ./x.gguf" is a model, but "the version in data.csv" is none.
+  return told === 'model' ? (written ?? told) : (told ?? expected(parse) ?? written);
+}
+
+function toldBefore(parse: Parse): Thing | undefined {
+  for (const offset of [-1, -2, -3, -4]) {
+    const piece = peek(parse, offset);
+    if (isNoun(piece, 'lora', 'config', 'dataset')) return (piece as { n: Thing }).n;
+    if (piece?.k === 'task' && piece.task.startsWith('load_')) return piece.task.slice('load_'.length) as Thing;
+    if (isWord(piece, 'version')) return 'model';
+    if (piece?.k !== 'word' || isWord(piece, 'and', 'then', 'on', 'with', 'use')) return undefined;
+  }
+  return undefined;
+}
+
+/** "./adapters/warm as initial lora". */
+function toldBehind(parse: Parse): Thing | undefined {
+  const offset = ahead(
+    parse,
+    4,
+    (piece) => isNoun(piece, 'lora', 'config', 'dataset'),
+    (piece) => isWord(piece, 'to', 'a', 'the', 'filler'),
+  );
+  const piece = offset === undefined ? undefined : peek(parse, offset);
+  return piece?.k === 'noun' ? (piece.n as Thing) : undefined;
+}
+
+/** What the step being spoken of still lacks. */
+function expected({ current }: Parse): Thing | undefined {
+  if (current?.task === 'load_lora' && !current.settings.has('lora_path')) return 'lora';
+  if (current?.task === 'load_config' && !current.settings.has('config_path')) return 'config';
+  return undefined;
+}
+
+function endingOf(text: string): Thing | undefined {
+  if (/\.(ya?ml|toml)$/i.test(text)) return 'config';
+  if (/\.(gguf|safetensors)$/i.test(text)) return 'model';
+  if (/^https?:.*\/datasets\//i.test(text)) return 'dataset';
+  if (/\.(jsonl?|csv|tsv|parquet|txt)(\.gz)?$/i.test(text)) return 'dataset';
+  return undefined;
+}
+
+/** Right behind the verb stands the model: "finetune ./my-model", "quantize acme/base-1". */
+function isObject(parse: Parse): boolean {
+  const { current, facts } = parse;
+  if (current === undefined || !facts.takesModel(current.task) || says(parse, -1, 'on', 'with')) return false;
+  return current.models.length === 0 || (says(parse, -1, 'and') && current.datasets.length === 0);
+}
+
+/** A config or an adapter: a step of its own, before the one that it serves. */
+function addProvider({ facts, current, clauses }: Parse, task: string, input: string, path: string): void {
+  if (!facts.has(task)) return;
+  const own = current?.task === task ? current : clauses.findLast((clause) => clause.task === task);
+  if (own !== undefined && !own.settings.has(input)) {
+    own.settings.set(input, [path]);
+    return;
+  }
+  const clause = newClause(task, 'noun');
+  clause.settings.set(input, [path]);
+  const place = current === undefined ? -1 : clauses.indexOf(current);
+  clauses.splice(place < 0 ? clauses.length : place, 0, clause);
+}

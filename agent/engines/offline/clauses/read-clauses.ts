@@ -1,0 +1,53 @@
+/** Reads pieces as clauses, one a step. */
+import type { Piece } from '../values.ts';
+import type { Reading } from './clause.ts';
+import { readEnvironment, readStrayPackage } from './environment.ts';
+import { readAmount, readValue } from './input-values.ts';
+import { readName, readUnknown } from './names.ts';
+import { type Background, note, type Parse, startParse } from './parse.ts';
+import { readPath } from './paths.ts';
+import { settle } from './settle.ts';
+import { readTask } from './steps.ts';
+import { readWord } from './words.ts';
+
+export function readClauses(pieces: readonly Piece[], background: Background): Reading {
+  const parse = startParse(pieces, background);
+  for (; parse.at < pieces.length; parse.at++) readPiece(parse, pieces[parse.at] as Piece);
+  settle(parse);
+  return parse;
+}
+
+function readPiece(parse: Parse, piece: Piece): void {
+  switch (piece.k) {
+    case 'task':
+      return readTask(parse, piece.task, piece.form);
+    case 'word':
+      return readWord(parse, piece.w);
+    case 'noun':
+      note(parse, piece.n);
+      if (piece.n === 'env' && parse.facts.has('create_env')) readEnvironment(parse);
+      return;
+    case 'name':
+      return readName(parse, piece);
+    case 'path':
+    case 'hub':
+      return readPath(parse, piece.text);
+    case 'value':
+      return readValue(parse, piece);
+    case 'amount':
+      return readAmount(parse, piece);
+    case 'requirement':
+      return readStrayPackage(parse, piece.text);
+    case 'unknown':
+      return readUnknown(parse, piece);
+    case 'mark':
+      return readMark(parse, piece.text);
+    case 'id':
+      return;
+  }
+}
+
+function readMark(parse: Parse, text: string): void {
+  if (/[.;!?]/.test(text)) parse.newSentence = true;
+  if (/[.;!?,]/.test(text)) parse.lead = undefined;
+}

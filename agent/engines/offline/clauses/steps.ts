@@ -1,0 +1,142 @@
+/** Steps: which word begins one, which speaks of one that there is, and in which order they run. */
+import type { TaskForm } from '../vocabulary/task-words.ts';
+import { type Clause, isBare, newClause, pushNew } from './clause.ts';
+import { readEnvironment } from './environment.ts';
+import { attach, readValue } from './input-values.ts';
+import { isValueOf, namesModelNext, type Order, type Parse, peek, says, saysNear } from './parse.ts';
+import { isReference, refer } from './results.ts';
+
+/** How many pieces behind a word of order its step may stand. */
+const leadReach = 5;
+
+export function readTask(parse: Parse, task: string, form: TaskForm): void {
+  const order = takeOrder(parse, form);
+  if (task === 'create_env') return readEnvironment(parse);
+  if (task === 'train' && isSplit(parse)) return readValue(parse, { field: 'split', values: ['train'] });
+  if (isManner(parse, task)) return;
+  if (form === 'done' && isReference(parse, order !== undefined)) return refer(parse, task);
+  if (task === 'train' && speaksOfTraining(parse, form)) return;
+  if (form === 'verb') forgetMereTalk(parse, task);
+  const known = [...parse.clauses, ...parse.deferred].find((clause) => clause.task === task);
+  if (order !== undefined && evaluatesAround(parse, order, task, known)) return;
+  if (known !== undefined && isMeantAgain(parse, known, form, order)) speakOf(parse, known);
+  else begin(parse, task, form, order);
+}
+
+/** Begins an evaluation, where none is being spoken of. */
+export function evaluate(parse: Parse): void {
+  if (parse.current?.task !== 'evaluate' && parse.facts.has('evaluate')) readTask(parse, 'evaluate', 'verb');
+}
+
+function takeOrder(parse: Parse, form: TaskForm): Order | undefined {
+  const { lead } = parse;
+  parse.lead = undefined;
+  const before = peek(parse, -1);
+  // "a quantized phi-2 that was finetuned on dolly": the earlier step is told last.
+  if (form === 'done' && before?.k === 'word' && /^(was|were|been)$/i.test(before.text)) return 'after';
+  return lead !== undefined && parse.at - lead.at <= leadReach ? lead.order : undefined;
+}
+
+/** "the train and validation splits". */
+function isSplit(parse: Parse): boolean {
+  return says(parse, 1, 'and') && isValueOf(peek(parse, 2), 'split');
+}
+
+/** "train gpt2 with QAT": how, and no second step. */
+function isManner(parse: Parse, task: string): boolean {
+  const { current } = parse;
+  const trains = current?.task === 'train' || current?.task === 'finetune';
+  if (task !== 'qat' || !trains || !says(parse, -1, 'with')) return false;
+  current.task = task;
+  return true;
+}
+
+/** "training for 3 epochs" and "train for 500 steps" speak of the training that there is already. */
+function speaksOfTraining(parse: Parse, form: TaskForm): boolean {
+  if (namesModelNext(parse)) return false;
+  const { facts, clauses, planned } = parse;
+  const another = says(parse, -1, 'then') || says(parse, -2, 'then');
+  const trainer = clauses.findLast(
+    ({ task }) => task === 'train' || (facts.makesModel(task) && !facts.quantizes(task)),
+  );
+  if (trainer !== undefined && !(form === 'verb' && another)) {
+    speakOf(parse, trainer);
+    return true;
+  }
+  const earlier = ['finetune', 'qat'].find((task) => planned.has(task));
+  if (earlier === undefined || another) return false;
+  readTask(parse, earlier, form);
+  return true;
+}
+
+/** "does quantization hurt? quantize phi-2": a step that was only talked of gives way to the one asked for. */
+function forgetMereTalk(parse: Parse, task: string): void {
+  const { clauses } = parse;
+  const talk = clauses.find((clause) => clause.task === task && clause.form === 'noun' && isBare(clause));
+  if (talk === undefined || saysNear(parse, 'again', 'also')) return;
+  if (parse.current === talk) parse.current = undefined;
+  clauses.splice(clauses.indexOf(talk), 1);
+}
+
+/** "evaluate before and after quantization": which models are evaluated, not when. */
+function evaluatesAround(parse: Parse, order: Order, task: string, known: Clause | undefined): boolean {
+  const { clauses, current: evaluation, facts, planned } = parse;
+  if (evaluation?.task !== 'evaluate' || !facts.makesModel(task)) return false;
+  if (known !== undefined) {
+    if (clauses.indexOf(known) > clauses.indexOf(evaluation)) return false;
+  } else if (!planned.has(task)) {
+    if (order === 'after' && !saysNear(parse, 'both')) return false;
+    const clause = begin(parse, task, 'ing', 'after');
+    // Both sides are measured with one dataset, so the step in the middle is trained on it.
+    if (order === 'around') clause.cues.delete('told_late');
+  }
+  for (const side of order === 'around' ? ['before', 'after'] : [order]) pushNew(evaluation.from, `${side}:${task}`);
+  return true;
+}
+
+function isMeantAgain(parse: Parse, known: Clause, form: TaskForm, order: Order | undefined): boolean {
+  if (known.cues.delete('implied')) return true;
+  if (saysNear(parse, 'again', 'also')) return false;
+  if (order !== undefined) return true;
+  if (form === 'ing') return !namesModelNext(parse);
+  if (form !== 'verb') return says(parse, -1, 'the', 'for') || parse.newSentence;
+  // "I want to finetune gpt2. Finetune it on squad." is one step told in two sentences.
+  const lacksDataset = parse.facts.takesDataset(known.task) && known.datasets.length === 0;
+  const another = says(parse, -1, 'then') || says(parse, -2, 'then');
+  return lacksDataset && says(parse, 1, 'it') && !another && parse.clauses.at(-1) === known;
+}
+
+function speakOf(parse: Parse, clause: Clause): void {
+  parse.current = clause;
+  parse.newSentence = false;
+}
+
+/** A step of its own, in its place: before the one that it is told to precede. */
+export function begin(parse: Parse, task: string, form: Clause['form'], order?: Order): Clause {
+  const { clauses, current, deferred } = parse;
+  const clause = newClause(task, form);
+  const place = current === undefined || parse.newSentence ? -1 : clauses.indexOf(current);
+  if (order === 'after' && place >= 0) {
+    clauses.splice(place, 0, clause);
+    clause.cues.add('told_late');
+  } else if (order === 'before' && place < 0) deferred.push(clause);
+  else clauses.push(clause, ...deferred.splice(0));
+  takeEarly(parse, clause);
+  speakOf(parse, clause);
+  if (saysNear(parse, 'again')) clause.cues.add('again');
+  return clause;
+}
+
+/** Names and values said before any step belong to the first one that takes them. */
+function takeEarly(parse: Parse, clause: Clause): void {
+  const { asked, facts, loose } = parse;
+  if (facts.takesModel(clause.task) && !asked.has('model_name')) {
+    clause.models.push(...loose.models.splice(0));
+    clause.from.push(...loose.from.splice(0));
+  }
+  const trainsOrMeasures = facts.takesDataset(clause.task) && !facts.quantizes(clause.task);
+  if (trainsOrMeasures && !asked.has('dataset_path')) clause.datasets.push(...loose.datasets.splice(0));
+  for (const early of [loose.settings, loose.waiting]) {
+    for (const [input, values] of early) if (attach(parse, clause, input, values)) early.delete(input);
+  }
+}

@@ -1,0 +1,193 @@
+/** Small words that act: those that order, negate and refer, and verbs that ask for a step without naming it. */
+import type { SmallWord } from '../vocabulary/small-words.ts';
+import { pushNew } from './clause.ts';
+import { readValue } from './input-values.ts';
+import { dropLast, readNegation, reject } from './negation.ts';
+import {
+  ahead,
+  isDataset,
+  isModel,
+  isNoun,
+  isValueOf,
+  isWord,
+  note,
+  type Order,
+  type Parse,
+  peek,
+  says,
+  spelling,
+} from './parse.ts';
+import { readReference, readVersion } from './results.ts';
+import { begin, evaluate, readTask } from './steps.ts';
+
+export function readWord(parse: Parse, word: SmallWord): void {
+  switch (word) {
+    case 'not':
+      return readNegation(parse);
+    case 'instead_of':
+    case 'swap':
+      return reject(parse);
+    case 'not_needed':
+      return dropLast(parse);
+    case 'after':
+    case 'before':
+    case 'around':
+      return readOrder(parse, word);
+    case 'then':
+      return readThen(parse);
+    case 'both':
+    case 'each':
+    case 'them':
+    case 'it':
+    case 'three':
+    case 'base':
+    case 'unquantized':
+      return readReference(parse, word);
+    case 'version':
+      return readVersion(parse);
+    case 'load':
+      return readLoad(parse);
+    case 'make':
+      return readMake(parse);
+    case 'test':
+      return readTest(parse);
+    case 'check':
+      return readCheck(parse);
+    case 'how':
+      return readHow(parse);
+    case 'how_good':
+      return evaluate(parse);
+    default:
+      note(parse, word);
+  }
+}
+
+function readThen(parse: Parse): void {
+  if (parse.at === 0) parse.cues.add('then_first');
+  parse.lead = undefined;
+}
+
+function readOrder(parse: Parse, order: Order): void {
+  parse.lead = { order, at: parse.at };
+  if (namesTaskNext(parse)) return;
+  if (order === 'after' && says(parse, -1, 'and')) completePair(parse);
+  if (order === 'around') surroundNewest(parse);
+}
+
+function namesTaskNext(parse: Parse): boolean {
+  const task = ahead(
+    parse,
+    4,
+    (piece) => piece.k === 'task',
+    (piece) => isWord(piece, 'the', 'it', 'is', 'filler', 'a'),
+  );
+  return task !== undefined;
+}
+
+/** "before quantizing and after": the second half leaves the step out. */
+function completePair({ clauses }: Parse): void {
+  const evaluation = clauses.find(({ from }) => from.at(-1)?.startsWith('before:') === true);
+  const before = evaluation?.from.at(-1);
+  if (before !== undefined) pushNew(evaluation?.from ?? [], before.replace('before:', 'after:'));
+}
+
+/** "quantize it and evaluate before and after": around the step told last. */
+function surroundNewest(parse: Parse): void {
+  const { clauses, current: evaluation, facts } = parse;
+  if (evaluation === undefined) return;
+  const earlier = clauses.slice(0, clauses.indexOf(evaluation));
+  const made = earlier.findLast(({ task }) => facts.makesModel(task));
+  if (made !== undefined) for (const side of ['before', 'after']) pushNew(evaluation.from, `${side}:${made.task}`);
+  parse.lead = undefined;
+}
+
+/** "load squad"; but "load gpt2 and finetune it" loads nothing by a step of its own. */
+function readLoad(parse: Parse): void {
+  const { cues, facts } = parse;
+  const offset = ahead(
+    parse,
+    4,
+    ({ k }) => /^(name|path|hub|noun|value|unknown|amount)$/.test(k),
+    (piece) => piece.k === 'word' && !isWord(piece, 'then', 'and', 'load'),
+  );
+  const object = offset === undefined ? undefined : peek(parse, offset);
+  // "I read that …": words that are not always about data need data behind them.
+  if (/^(read|open|pull)$/.test(spelling(parse)) && !/^(name|path|hub|noun)$/.test(object?.k ?? '')) return;
+  if (isModel(object) || isNoun(object, 'env')) return;
+  const task = loaderOf(parse);
+  if (object === undefined || !facts.has(task)) {
+    cues.add('load');
+    return;
+  }
+  parse.lead = undefined;
+  begin(parse, task, 'verb');
+}
+
+/** What is loaded: as the nearest noun says, else a dataset. */
+function loaderOf(parse: Parse): string {
+  const near = parse.pieces.slice(parse.at, parse.at + 7);
+  const told = near.find((piece) => piece.k === 'noun' || isDataset(piece));
+  if (isNoun(told, 'config')) return 'load_config';
+  return isNoun(told, 'lora') ? 'load_lora' : 'load_dataset';
+}
+
+/** "make gpt2 4-bit" quantizes; "make an environment" is read at the environment. */
+function readMake(parse: Parse): void {
+  const { clauses, facts } = parse;
+  if (makesEnvironment(parse)) return;
+  const bits = ahead(
+    parse,
+    4,
+    (piece) => isValueOf(piece, 'bits'),
+    (piece) => piece.k === 'word' || piece.k === 'name',
+  );
+  const quantizes = clauses.some(({ task }) => facts.takes(task, 'bits'));
+  if (bits !== undefined && !quantizes && facts.has('ptq')) begin(parse, 'ptq', 'implied');
+}
+
+function makesEnvironment(parse: Parse): boolean {
+  const environment = ahead(
+    parse,
+    5,
+    (piece) => isNoun(piece, 'env'),
+    (piece) => piece.k !== 'task' && piece.k !== 'mark' && !isWord(piece, 'and'),
+  );
+  return environment !== undefined;
+}
+
+/** "test it", "test gpt2 on squad"; but "imdb test" and "the test set" are splits. */
+function readTest(parse: Parse): void {
+  const next = peek(parse, 1);
+  const closes = next === undefined || next.k === 'mark' || isWord(next, 'and');
+  if (isDataset(peek(parse, -1)) && closes) readValue(parse, { field: 'split', values: ['test'] });
+  else if (parse.facts.has('evaluate')) readTask(parse, 'evaluate', 'verb');
+}
+
+/** "check its accuracy", "report perplexity"; but "get squad" loads it. */
+function readCheck(parse: Parse): void {
+  if (spelling(parse) === 'get' && namesDatasetNext(parse)) return readLoad(parse);
+  parse.cues.add('check');
+  const measure = ahead(
+    parse,
+    5,
+    (piece) => isWord(piece, 'quality', 'how_good', 'base', 'unquantized') || isValueOf(piece, 'metrics'),
+    (piece) => piece.k === 'word' || piece.k === 'name',
+  );
+  if (measure !== undefined) evaluate(parse);
+}
+
+function namesDatasetNext(parse: Parse): boolean {
+  const dataset = ahead(
+    parse,
+    3,
+    (piece) => isDataset(piece) || isNoun(piece, 'dataset'),
+    (piece) => isWord(piece, 'the', 'a', 'filler'),
+  );
+  return dataset !== undefined;
+}
+
+/** "see how gpt2 does on squad". */
+function readHow(parse: Parse): void {
+  const model = ahead(parse, 3, isModel, (piece) => piece.k === 'word');
+  if (model !== undefined && parse.pieces.slice(parse.at).some(isDataset)) evaluate(parse);
+}

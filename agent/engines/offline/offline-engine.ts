@@ -1,0 +1,36 @@
+/** The built-in engine: no network, deterministic. It is what a fresh machine without a key uses. */
+import type { Command } from '../../commands.ts';
+import type { Context, Engine, EngineWorld } from '../engine.ts';
+import { readClauses } from './clauses/read-clauses.ts';
+import { readItems } from './items.ts';
+import { readTokens } from './lexer.ts';
+import { createLexicon } from './lexicon.ts';
+import { toCommands } from './proposals/to-commands.ts';
+import { readRequest } from './requests/read-request.ts';
+import { restart } from './requests/restart.ts';
+import { readTaskFacts } from './task-facts.ts';
+import { foldValues } from './values.ts';
+
+/**
+ * Letters become tokens, tokens become items with a meaning, numbers find their inputs, pieces become clauses
+ * (one a step), and clauses become commands in the light of the plan and the open question.
+ */
+export function createOfflineEngine({ catalogue, names }: EngineWorld): Engine {
+  const lexicon = createLexicon(catalogue);
+  const facts = readTaskFacts(catalogue);
+
+  function read(text: string, context: Context): Command[] {
+    const anew = context.plan.length > 0 ? restart(text) : undefined;
+    if (anew !== undefined) return [{ type: 'forget' }, ...read(anew, { ...context, plan: [], missing: [] })];
+    const pieces = foldValues(readItems(readTokens(text), names, lexicon));
+    const request = readRequest(text, pieces, context, catalogue);
+    if (request !== undefined) return [request];
+    const planned = new Set(context.plan.map(({ task }) => task));
+    const asked = new Set(context.missing.map(({ input }) => input));
+    return toCommands(readClauses(pieces, { facts, planned, asked }), pieces, context, facts);
+  }
+
+  return {
+    understand: async (text, context) => ({ commands: read(text, context), engine: 'offline', warnings: [] }),
+  };
+}

@@ -1,0 +1,74 @@
+/** Names and values without a step: an answer to the open question, or a change of the plan. */
+import type { CommandOf, DatasetWish, Setting } from '../../../commands.ts';
+import type { Context } from '../../engine.ts';
+import { type Clause, hasAny, type Reading, settingsOf, wishesOf } from '../clauses/clause.ts';
+
+type Change = Pick<CommandOf<'set'>, 'models' | 'datasets' | 'settings'>;
+
+/** How many unknown words a change may have; more of them tell of something else. */
+const strangeWords = { steered: 4, bare: 1 };
+
+export function proposeChange(reading: Reading, context: Context): CommandOf<'set'> | undefined {
+  if (context.plan.length === 0) return undefined;
+  const { cues, rejected, unknown } = reading;
+  const change = combine(
+    looseChange(reading.loose),
+    placePaths(reading.paths, context),
+    correctNumber(reading, context),
+  );
+  if (isEmpty(change)) {
+    const answer = answerInFull(reading, context);
+    return answer && { type: 'set', task: null, ...answer, instead_of: null };
+  }
+  const steered = hasAny(cues, 'use', 'instead', 'correct', 'change', 'also', 'on', 'with', 'for', 'base');
+  const isElse = unknown.length > (steered ? strangeWords.steered : strangeWords.bare);
+  if (isElse && context.missing.length === 0) return undefined;
+  return { type: 'set', task: null, ...change, instead_of: rejected[0]?.said ?? null };
+}
+
+function combine(...changes: Partial<Change>[]): Change {
+  return {
+    models: changes.flatMap(({ models = [] }) => models),
+    datasets: changes.flatMap(({ datasets = [] }) => datasets),
+    settings: changes.flatMap(({ settings = [] }) => settings),
+  };
+}
+
+function isEmpty({ models, datasets, settings }: Change): boolean {
+  return models.length + datasets.length + settings.length === 0;
+}
+
+function looseChange(loose: Clause): Change {
+  const part: DatasetWish[] = loose.waiting.size > 0 ? [{ name: null, settings: settingsOf(loose.waiting) }] : [];
+  return { models: loose.models, datasets: [...wishesOf(loose), ...part], settings: settingsOf(loose.settings) };
+}
+
+/** A path alone is what the question asks for; with none open it is data. */
+function placePaths(paths: readonly string[], { missing }: Context): Partial<Change> {
+  const asked = missing.map(({ input }) => input);
+  const other = asked.find((input) => input !== 'dataset_path' && input.endsWith('_path'));
+  if (other !== undefined) return { settings: paths.map((path) => ({ input: other, values: [path] })) };
+  if (asked.includes('model_name') && !asked.includes('dataset_path')) return { models: [...paths] };
+  return { datasets: paths.map((path) => ({ name: path, settings: [] })) };
+}
+
+/** "sorry, I meant 4": the one number of the plan, or the one that was said last. */
+function correctNumber({ amounts, cues }: Reading, { plan, history }: Context): { settings: Setting[] } {
+  const [amount, second] = amounts;
+  const isCorrection = hasAny(cues, 'correct', 'change', 'use', 'instead');
+  if (amount === undefined || second !== undefined || !isCorrection) return { settings: [] };
+  const numbers = plan.flatMap(({ inputs }) => Object.entries(inputs).filter(([, value]) => typeof value === 'number'));
+  const said = numbers.filter(([, value]) => history.at(-1)?.includes(String(value)));
+  const [input, another] = new Set((said.length > 0 ? said : numbers).map(([name]) => name));
+  return { settings: input === undefined || another !== undefined ? [] : [{ input, values: [amount] }] };
+}
+
+/** A name nobody knows, given as the answer to the open question, goes on as it was written. */
+function answerInFull({ unknown, amounts }: Reading, { missing }: Context): Change | undefined {
+  const [said, second] = unknown.length > 0 ? unknown : amounts.map(String);
+  const [input, another] = new Set(missing.map((field) => field.input));
+  if (said === undefined || second !== undefined || another !== undefined) return undefined;
+  if (input === 'model_name') return { models: [said], datasets: [], settings: [] };
+  if (input === 'dataset_path') return { models: [], datasets: [{ name: said, settings: [] }], settings: [] };
+  return undefined;
+}

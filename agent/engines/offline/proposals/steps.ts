@@ -1,0 +1,74 @@
+/** Steps: a new plan, more of the last one, or a change of steps that it has. */
+import type { Command, CommandOf, StepWish } from '../../../commands.ts';
+import type { Context } from '../../engine.ts';
+import { type Clause, type Cue, hasAny, type Reading, settingsOf, wishesOf } from '../clauses/clause.ts';
+import type { TaskFacts } from '../task-facts.ts';
+import { proposeChange } from './change.ts';
+
+/** Words that lean on what is there. */
+const leaning: Cue[] = ['then_first', 'also', 'instead', 'correct', 'again', 'change', 'same'];
+const referring: Cue[] = ['it', 'base', 'both', 'each', 'them'];
+
+export function proposeSteps(reading: Reading, context: Context, facts: TaskFacts): Command[] {
+  const { clauses, rejected } = reading;
+  const run = (extend: boolean, steps: readonly Clause[]): Command[] =>
+    steps.length === 0 ? [] : [{ type: 'run', extend, steps: steps.map((clause) => toStep(clause, facts)) }];
+  if (!extendsPlan(reading, context, facts)) return run(false, clauses);
+  const changes = clauses.filter((clause) => changesPlan(clause, reading, context));
+  const added = clauses.filter((clause) => !changes.includes(clause));
+  // Names that answer the open question come along with a further step: "on squad, and quantize it too".
+  const answer = context.missing.length > 0 ? proposeChange(reading, context) : undefined;
+  return [
+    ...(answer === undefined ? [] : [answer]),
+    ...changes.map((clause) => toChange(clause, rejected[0]?.said ?? null)),
+    ...run(true, added),
+  ];
+}
+
+/** Whether steps go on from the last plan: they lean on it ("it", "also", "then") and start nothing of their own. */
+function extendsPlan({ clauses, cues }: Reading, { plan, missing }: Context, facts: TaskFacts): boolean {
+  const [first] = clauses;
+  if (plan.length === 0 || first === undefined) return false;
+  const planned = new Set(plan.map(({ task }) => task));
+  const isOther = clauses.every(({ task }) => !planned.has(task));
+  if (isOther && first.models.length > 0 && !hasAny(cues, 'also', 'it', 'then_first')) return false;
+  const leans = hasAny(cues, ...leaning, ...referring);
+  const answers = missing.length > 0 && planned.has(first.task);
+  if (!answers && clauses.some(({ task, models }) => models.length > 0 || task === 'train')) {
+    const isWhole = clauses.length > 1 && first.models.length > 0 && first.datasets.length > 0;
+    return cues.has('then_first') || (leans && !isWhole);
+  }
+  return leans || cues.has('use') || clauses.some(({ task }) => facts.takesModel(task) || serves(task));
+}
+
+/** An environment, an adapter or a config may be meant for the plan; a dataset to load is its own wish. */
+function serves(task: string): boolean {
+  return /^(create_env|load_lora|load_config)$/.test(task);
+}
+
+/** "quantize to 4 bits instead": a step that the plan has, told other values; "also" and "again" add one. */
+function changesPlan(clause: Clause, { cues }: Reading, { plan, missing }: Context): boolean {
+  const { task, from, models, datasets, settings } = clause;
+  if (task === 'load_dataset' || !plan.some((node) => node.task === task)) return false;
+  if (cues.has('also') || clause.cues.has('again') || from.length > 0) return false;
+  if (missing.length > 0 || hasAny(cues, 'instead', 'correct', 'change')) return true;
+  const namesNothing = models.length === 0 && datasets.every(({ name }) => name === null);
+  return namesNothing && settings.size + datasets.length > 0;
+}
+
+function toChange(clause: Clause, insteadOf: string | null): CommandOf<'set'> {
+  const { task, models, settings } = clause;
+  const datasets = wishesOf(clause);
+  return { type: 'set', task, models, datasets, settings: settingsOf(settings), instead_of: insteadOf };
+}
+
+function toStep(clause: Clause, facts: TaskFacts): StepWish {
+  const takesModel = facts.takesModel(clause.task);
+  return {
+    task: clause.task,
+    models: takesModel ? clause.models : [],
+    model_from: takesModel ? clause.from : clause.from.filter((from) => from === 'beside'),
+    datasets: wishesOf(clause),
+    settings: settingsOf(clause.settings),
+  };
+}

@@ -1,0 +1,78 @@
+/** What a reading asks for, in the light of the plan and the open question. */
+import type { Command, CommandOf } from '../../../commands.ts';
+import type { Context } from '../../engine.ts';
+import { type Clause, type Cue, isBare, type Reading, settingsOf, wishesOf } from '../clauses/clause.ts';
+import type { TaskFacts } from '../task-facts.ts';
+import type { Piece } from '../values.ts';
+import { proposeChange } from './change.ts';
+import { proposeSteps } from './steps.ts';
+
+export function toCommands(read: Reading, pieces: readonly Piece[], context: Context, facts: TaskFacts): Command[] {
+  const { plan } = context;
+  const planned = [...new Set(plan.map(({ task }) => task))];
+  // Dropped last: "drop the finetuning and evaluate it" evaluates what the dropped step started from.
+  const drops = dropping(read.dropped.filter((task) => planned.includes(task)));
+  if (plan.length > 0 && repeats(read)) return [repetition(read), ...drops];
+  const reading = withoutAnswers(read, context);
+  const left = reduced(reading, pieces, planned);
+  if (left.length > 0) return left;
+  if (reading.clauses.length > 0) return [...proposeSteps(reading, context, facts), ...drops];
+  const change = proposeChange(reading, context);
+  if (change !== undefined) return [asRepetition(change, reading.cues, context), ...drops];
+  return drops.length > 0 ? drops : [talkAbout(reading, context)];
+}
+
+function dropping(tasks: string[]): Command[] {
+  return tasks.length > 0 ? [{ type: 'drop', tasks }] : [];
+}
+
+/** "do the same for phi-2": no step of its own, or only one that the plan has. */
+function repeats({ cues, loose, clauses }: Reading): boolean {
+  return cues.has('same') && !cues.has('instead') && ![loose, ...clauses].every(isBare);
+}
+
+function repetition({ loose, clauses }: Reading): CommandOf<'repeat'> {
+  const all = [loose, ...clauses];
+  return {
+    type: 'repeat',
+    models: all.flatMap(({ models }) => models),
+    datasets: all.flatMap(wishesOf),
+    settings: all.flatMap(({ settings }) => settingsOf(settings)),
+  };
+}
+
+/** "load imdb", while the question is open which dataset, names it. */
+function withoutAnswers(reading: Reading, { missing }: Context): Reading {
+  if (!missing.some(({ input }) => input === 'dataset_path')) return reading;
+  const answers = (clause: Clause) => clause.task === 'load_dataset' && clause.datasets.length === 1;
+  const datasets = reading.clauses.filter(answers).flatMap((clause) => clause.datasets);
+  return {
+    ...reading,
+    clauses: reading.clauses.filter((clause) => !answers(clause)),
+    loose: { ...reading.loose, datasets: [...reading.loose.datasets, ...datasets] },
+  };
+}
+
+/** "only finetune and evaluate": the plan's other steps go. */
+function reduced({ clauses }: Reading, pieces: readonly Piece[], planned: readonly string[]): Command[] {
+  const only = pieces.some((piece) => piece.k === 'word' && /^(only|just)$/i.test(piece.text));
+  const kept = clauses.map(({ task }) => task);
+  if (!only || kept.length === 0 || !clauses.every(isBare) || !kept.every((task) => planned.includes(task))) return [];
+  return dropping(planned.filter((task) => !kept.includes(task) && !/^(load_|create_)/.test(task)));
+}
+
+/** "also to 4 bits", "also for phi-2": what is there stays, and runs once more with the other value. */
+function asRepetition(change: CommandOf<'set'>, cues: ReadonlySet<Cue>, { plan, missing }: Context): Command {
+  const { models, datasets, settings, instead_of } = change;
+  if (!cues.has('also') || missing.length > 0 || instead_of !== null) return change;
+  const differs = settings.every(({ input, values }) =>
+    plan.some(({ inputs }) => inputs[input] !== undefined && !values.includes(inputs[input] as number)),
+  );
+  const isWhole = datasets.every(({ name }) => name !== null);
+  return differs && isWhole ? { type: 'repeat', models, datasets, settings } : change;
+}
+
+function talkAbout({ unknown, cues }: Reading, { missing }: Context): CommandOf<'talk'> {
+  const strange = unknown.length > 0 && missing.length === 0 && !cues.has('load');
+  return { type: 'talk', topic: strange ? 'out_of_scope' : 'unclear', text: '' };
+}

@@ -1,0 +1,56 @@
+/**
+ * Patterns written as people say them. In a phrase `|` separates words of which one is said, and `…` stands for
+ * anything between: `is|has … run|job … done|finished`.
+ */
+export interface Phrases {
+  /** Whether one of the phrases stands in the text. */
+  in(text: string): boolean;
+  /** Whether the text begins with one. */
+  begin(text: string): boolean;
+  /** Whether the text is nothing but these phrases, and has one at all. */
+  make(text: string): boolean;
+  /** What follows the first of them, or undefined where there is none. */
+  after(text: string): string | undefined;
+}
+
+export function phrases(...listed: string[]): Phrases {
+  const any = `(?:${listed.map(toPattern).join('|')})`;
+  const somewhere = new RegExp(any);
+  const begins = new RegExp(`^${any}`);
+  const wholly = new RegExp(String.raw`^(?:\s*${any})+\s*$`);
+  return {
+    in: (text) => somewhere.test(text),
+    begin: (text) => begins.test(text),
+    make: (text) => wholly.test(text),
+    after: (text) => {
+      const found = somewhere.exec(text);
+      return found === null ? undefined : text.slice(found.index + found[0].length);
+    },
+  };
+}
+
+/** As phrases are compared: lower case, single spaces, "how's" as "how is". */
+export function plain(text: string): string {
+  return text
+    .toLowerCase()
+    .replace(/[’‘]/g, "'")
+    .replace(/\b(how|what|that|it|where|who|there)'s\b/g, '$1 is')
+    .replace(/\s+/g, ' ')
+    .trim();
+}
+
+function toPattern(phrase: string): string {
+  return phrase
+    .split(' … ')
+    .map((part) => part.split(' ').map(oneOf).join(' '))
+    .join('.*');
+}
+
+function oneOf(words: string): string {
+  const escaped = words.split('|').map((word) => word.replace(/[.*+?^${}()[\]\\]/g, '\\$&'));
+  return `(?:${escaped.map(bounded).join('|')})`;
+}
+
+function bounded(word: string): string {
+  return `${/^\w/.test(word) ? String.raw`\b` : ''}${word}${/\w$/.test(word) ? String.raw`\b` : ''}`;
+}
