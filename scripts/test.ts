@@ -48,14 +48,28 @@ async function pytest(python: string): Promise<Sums> {
   return { passed: count('tests') - failed - count('skipped'), failed: code !== 0 && failed === 0 ? 1 : failed };
 }
 
-async function everything(args: readonly string[]): Promise<Sums> {
+/** The runtime's environment with these further packages; its packages are shared with the plain one on disk. */
+async function environmentWith(...requirements: string[]): Promise<string> {
   const { home, toolEnvironment } = parseConfig(process.env);
+  const onProgress = (text: string) => console.log(text);
   const { python } = await ensurePythonEnvironment({
     stateDir: home,
     runtimeDir,
+    requirements,
     env: toolEnvironment,
-    onProgress: (text) => console.log(text),
+    onProgress,
   });
+  return python;
+}
+
+/** As `requirements-dev.lock` has it. */
+const pytestVersion =
+  /^pytest==\S+/m.exec(readFileSync(join(runtimeDir, 'requirements-dev.lock'), 'utf8'))?.[0] ?? 'pytest';
+
+async function everything(args: readonly string[]): Promise<Sums> {
+  // The tests of the whole way run tasks in the plain environment.
+  await environmentWith();
+  const python = await environmentWith(pytestVersion);
   const first = await pytest(python);
   const second = await vitest(args);
   return { passed: first.passed + second.passed, failed: first.failed + second.failed };

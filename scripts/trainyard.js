@@ -25,25 +25,31 @@ function isInstalled() {
   );
 }
 
+/**
+ * No package runs a script of its own when it is installed (better-sqlite3 would compile what it brings along),
+ * but for "node", whose script fetches the package with the binary for this machine.
+ */
 function install() {
   process.stderr.write('Installing npm packages (once) …\n');
-  const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
-  const flags = ['ci', '--no-fund', '--no-audit', '--loglevel=error'];
-  const { status } = spawnSync(npm, flags, { cwd: root, stdio: ['ignore', 2, 2] });
-  if (status !== 0) {
+  if (!npm('ci', '--ignore-scripts', '--no-fund', '--no-audit', '--loglevel=error')) {
     process.stderr.write('The npm packages could not be installed; npm says why above.\n');
     process.exit(1);
   }
 }
 
+function npm(...args) {
+  const program = process.platform === 'win32' ? 'npm.cmd' : 'npm';
+  return spawnSync(program, args, { cwd: root, stdio: ['ignore', 2, 2] }).status === 0;
+}
+
+/** The Node that the project brings, so that every machine runs the same; else this one, if it is new enough. */
 function findNode() {
   const brought = join(root, 'node_modules', '.bin', 'node');
-  if (existsSync(brought)) return brought;
+  if (existsSync(brought) || npm('rebuild', 'node', '--ignore-scripts=false', '--loglevel=error')) return brought;
   const [major, minor] = process.versions.node.split('.').map(Number);
   if (major > 22 || (major === 22 && minor >= 18)) return process.execPath;
   process.stderr.write(
-    `Trainyard needs Node 22.18 or newer; this is ${process.version}, and npm was told not to run the install\n` +
-      'script of the package "node" that brings one. Allow it (npm config set ignore-scripts false), or update Node.\n',
+    `Trainyard needs Node 22.18 or newer; this is ${process.version}. Update it, or see npm's words above.\n`,
   );
   process.exit(1);
 }
