@@ -1,0 +1,53 @@
+/** Numbers as they count: number words, magnitudes, and no hyphens between a number and its unit. */
+import type { Item, ItemOf } from './items.ts';
+
+const magnitudes: Record<string, number> = {
+  k: 1000,
+  thousand: 1000,
+  m: 1e6,
+  mil: 1e6,
+  million: 1e6,
+  '%': 0.01,
+  percent: 0.01,
+};
+
+/** Number words as amounts, magnitudes multiplied out: "two thousand" and "2k" are 2000. */
+export function withAmounts(items: readonly Item[]): Item[] {
+  const made: Item[] = [];
+  items.forEach((item, at) => {
+    const last = made.at(-1);
+    const factor = last?.k === 'amount' ? magnitudeOf(item) : undefined;
+    if (item.k === 'number') made.push(numberWord(items, item, at));
+    else if (last?.k === 'amount' && factor !== undefined) made[made.length - 1] = multiplied(last, factor, item);
+    else if (!(isHyphen(item) && last?.k === 'amount')) made.push(item);
+  });
+  return made;
+}
+
+function isHyphen(item: Item | undefined): boolean {
+  return item?.k === 'mark' && item.text === '-';
+}
+
+function magnitudeOf(item: Item): number | undefined {
+  return item.k === 'unknown' || item.k === 'mark' ? magnitudes[item.text.toLowerCase()] : undefined;
+}
+
+function multiplied(amount: ItemOf<'amount'>, factor: number, unit: Item): Item {
+  const text = 'text' in unit ? unit.text : '';
+  return { ...amount, value: roundOff(amount.value * factor), said: `${amount.said}${text}` };
+}
+
+/** "three epochs" counts; "the 7b one" does not. */
+function numberWord(items: readonly Item[], item: ItemOf<'number'>, at: number): Item {
+  const next = items[at + 1];
+  const before = items[at - 1];
+  const counts = next?.k === 'field' || isHyphen(next);
+  const assigned = before?.k === 'field' || (before?.k === 'word' && before.w === 'to');
+  if (counts || (assigned && item.value !== 1))
+    return { k: 'amount', value: item.value, small: false, said: String(item.value) };
+  return { k: 'word', w: item.value === 1 ? 'version' : 'filler', text: item.text };
+}
+
+function roundOff(value: number): number {
+  return Number(value.toPrecision(12));
+}
