@@ -16,7 +16,7 @@ export const trainingInputs = {
 
 export const loraInputs = {
   lora_rank: z.int().positive().max(1024).optional().describe('Rank r of the LoRA matrices'),
-  lora_alpha: z.number().min(0.1).max(4096).optional().describe('LoRA scale alpha'),
+  lora_alpha: z.number().min(1).max(4096).optional().describe('LoRA scale alpha'),
   lora_dropout: z.number().min(0).max(0.9).optional().describe('Dropout on the LoRA input, 0 to 0.9'),
 };
 
