@@ -1,6 +1,8 @@
 import { addSteps } from './build-pipeline.ts';
+import { changeDraft } from './change-draft.ts';
 import { type Draft, emptyDraft } from './draft.ts';
-import { changeDraft, dropTasks, repeatPlan } from './edit-draft.ts';
+import { dropTasks } from './drop-tasks.ts';
+import { repeatPlan } from './repeat-plan.ts';
 import type { Edit, World } from './resolve-commands.ts';
 import type { TurnWork } from './state.ts';
 

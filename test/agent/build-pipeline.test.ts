@@ -1,8 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { addSteps, type PlanStep } from '../../agent/build-pipeline.ts';
+import type { PlanStep } from '../../agent/build-flow.ts';
+import { addSteps } from '../../agent/build-pipeline.ts';
+import { changeDraft } from '../../agent/change-draft.ts';
 import { combinations } from '../../agent/combinations.ts';
 import { createWiring, toPipeline } from '../../agent/draft.ts';
-import { changeDraft, dropTasks, repeatPlan } from '../../agent/edit-draft.ts';
+import { dropTasks } from '../../agent/drop-tasks.ts';
+import { repeatPlan } from '../../agent/repeat-plan.ts';
 import { inspectPipeline } from '../../src/core/check-pipeline.ts';
 import type { Task } from '../../src/core/task.ts';
 import { catalogue } from '../../tasks/index.ts';

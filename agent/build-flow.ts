@@ -1,0 +1,111 @@
+/** Where a plan stands while steps are added to it: its newest models, loader and resources. */
+import type { ResourceKind, Task } from '../src/core/task.ts';
+import {
+  choiceAt,
+  type DatasetChoice,
+  type Draft,
+  type DraftNode,
+  freeNodeId,
+  type Json,
+  type NameChoice,
+  nodeOf,
+  sourceOf,
+  type Wiring,
+} from './draft.ts';
+
+/** A step whose names and values are resolved: what `addSteps` turns into nodes. */
+export interface PlanStep {
+  task: Task;
+  models: NameChoice[];
+  /** Models of the plan that it refers to; see `stepSchema`. */
+  modelFrom: string[];
+  datasets: DatasetChoice[];
+  /** Values by input; several values of one input fan out. */
+  settings: Record<string, Json[]>;
+}
+
+/** A model in the plan: made by a node, or a name that may still be open. */
+export type ModelRef = { node: string } | { choice: NameChoice | undefined };
+
+export interface Flow {
+  wiring: Wiring;
+  draft: Draft;
+  /** The newest models made, side by side where the plan fans out. */
+  frontier: ModelRef[];
+  /** Models that a step named without making one from it: "evaluate gpt2". */
+  subject: ModelRef[];
+  /** Nodes that made a model, oldest first. */
+  made: string[];
+  newestLoader: string | undefined;
+  provided: Map<ResourceKind, string>;
+  /** Steps still to come: an evaluation before a training looks here for its dataset. */
+  ahead: readonly PlanStep[];
+  /** A message that only brings an environment, a config or an adapter brings it to the steps that are there. */
+  servesExisting: boolean;
+}
+
+export const providable: readonly ResourceKind[] = ['lora', 'config', 'environment'];
+
+/** Where a draft stands, so that further steps can go on from it. */
+export function readFlow(draft: Draft, wiring: Wiring): Flow {
+  const made = draft.nodes.filter((node) => makesModel(wiring, node)).map(({ node_id }) => node_id);
+  const consumed = new Set(
+    draft.nodes.filter((node) => makesModel(wiring, node)).map((node) => modelSource(wiring, node)),
+  );
+  const last = nodeOf(draft, made.at(-1));
+  const siblings = made.filter((id) => !consumed.has(id) && nodeOf(draft, id)?.task_name === last?.task_name);
+  const provided = new Map<ResourceKind, string>();
+  let newestLoader: string | undefined;
+  for (const { node_id, task_name } of draft.nodes) {
+    if (wiring.producer('dataset')?.name === task_name) newestLoader = node_id;
+    for (const kind of providable) if (wiring.producer(kind)?.name === task_name) provided.set(kind, node_id);
+  }
+  const named = draft.nodes
+    .filter((node) => node.asked && !makesModel(wiring, node))
+    .map((node) => refOf(wiring, draft, node));
+  return {
+    wiring,
+    draft,
+    frontier: (siblings.length > 0 ? siblings : made.slice(-1)).map((node) => ({ node })),
+    subject: distinct(named.filter((ref) => ref !== undefined)),
+    made,
+    newestLoader,
+    provided,
+    ahead: [],
+    servesExisting: false,
+  };
+}
+
+export function makesModel(wiring: Wiring, node: DraftNode): boolean {
+  return wiring.outputOfKind(wiring.task(node.task_name), 'model') !== undefined;
+}
+
+function modelSource(wiring: Wiring, node: DraftNode): string | undefined {
+  const pair = wiring.modelInputs(wiring.task(node.task_name));
+  return pair && sourceOf(node, pair[1]);
+}
+
+/** The model that a node takes. */
+export function refOf(wiring: Wiring, draft: Draft, node: DraftNode): ModelRef | undefined {
+  const pair = wiring.modelInputs(wiring.task(node.task_name));
+  if (pair === undefined) return undefined;
+  const source = sourceOf(node, pair[1]);
+  return source === undefined ? { choice: choiceAt(draft, node, pair[0]) } : { node: source };
+}
+
+export function quantizes(task: Task): boolean {
+  return task.inputFields.has('bits') && !task.inputFields.get('dataset_id')?.required;
+}
+
+export function distinct(refs: readonly ModelRef[]): ModelRef[] {
+  const key = (ref: ModelRef) =>
+    'node' in ref ? ref.node : ref.choice && 'name' in ref.choice ? `=${ref.choice.name}` : `?${ref.choice?.said}`;
+  return [...new Map(refs.map((ref) => [key(ref), ref])).values()];
+}
+
+export function addNode(flow: Flow, task: Task, inputs: Record<string, Json>, hint: string, asked: boolean): DraftNode {
+  const node_id = freeNodeId(flow.draft, task.name, hint);
+  const node: DraftNode = { node_id, task_name: task.name, inputs: { ...inputs }, input_mappings: {}, asked };
+  flow.draft.nodes.push(node);
+  return node;
+}

@@ -1,0 +1,79 @@
+/** Which models a step takes: those named for it, those it refers to, else the newest. */
+import type { Task } from '../src/core/task.ts';
+import { distinct, type Flow, type ModelRef, type PlanStep, quantizes, refOf } from './build-flow.ts';
+import { nodeOf } from './draft.ts';
+
+/** Undefined where the step takes no model; a ref without a choice where it takes one that nobody said. */
+export function modelsFor(flow: Flow, step: PlanStep): (ModelRef | undefined)[] {
+  if (flow.wiring.modelInputs(step.task) === undefined) return [undefined];
+  const named = step.models.map((choice): ModelRef => ({ choice }));
+  const asked = [...named, ...step.modelFrom.flatMap((from) => lookUp(flow, from))];
+  if (asked.length > 0) return distinct(asked);
+  const found = newestFor(flow, step.task);
+  return found.length > 0 ? found : [{ choice: undefined }];
+}
+
+/** What is quantized already is not quantized again: the step starts where the earlier one started. */
+function newestFor(flow: Flow, task: Task): ModelRef[] {
+  return quantizes(task) ? each(flow, newest(flow), unquantized) : newest(flow);
+}
+
+/** The models of the plan that a reference means; see `stepSchema`. */
+function lookUp(flow: Flow, from: string): ModelRef[] {
+  const made = flow.made.map((node): ModelRef => ({ node }));
+  switch (from) {
+    case 'newest':
+      return newest(flow);
+    case 'base':
+      return each(flow, newest(flow), rootOf);
+    case 'unquantized':
+      return each(flow, newest(flow), unquantized);
+    case 'both':
+      return both(flow);
+    case 'each':
+      return flow.frontier.length > 1 ? flow.frontier : lookUp(flow, 'all');
+    case 'all':
+      return made.length > 1 ? made : both(flow);
+    case 'three':
+      return made.length > 2 ? made : distinct([...lookUp(flow, 'base'), ...made]);
+    default:
+      return aroundTask(flow, from);
+  }
+}
+
+/** `before:TASK` and `after:TASK`: what the nodes of a task take, and what they make. */
+function aroundTask({ draft, wiring }: Flow, from: string): ModelRef[] {
+  const [side, task] = from.split(':');
+  const nodes = draft.nodes.filter(({ task_name }) => task_name === task);
+  if (side === 'after') return nodes.map(({ node_id }) => ({ node: node_id }));
+  return distinct(nodes.map((node) => refOf(wiring, draft, node)).filter((ref) => ref !== undefined));
+}
+
+function newest({ frontier, subject }: Flow): ModelRef[] {
+  return frontier.length > 0 ? frontier : subject;
+}
+
+/** Two that were made side by side or one after the other, else the newest and what it started from. */
+function both(flow: Flow): ModelRef[] {
+  if (flow.frontier.length > 1) return flow.frontier;
+  if (flow.made.length > 1) return flow.made.slice(-2).map((node) => ({ node }));
+  return distinct([...each(flow, newest(flow), rootOf), ...newest(flow)]);
+}
+
+function each(flow: Flow, refs: readonly ModelRef[], find: (flow: Flow, ref: ModelRef) => ModelRef): ModelRef[] {
+  return distinct(refs.map((ref) => find(flow, ref)));
+}
+
+function unquantized(flow: Flow, ref: ModelRef): ModelRef {
+  const node = 'node' in ref ? nodeOf(flow.draft, ref.node) : undefined;
+  if (node === undefined || !quantizes(flow.wiring.task(node.task_name))) return ref;
+  const source = refOf(flow.wiring, flow.draft, node);
+  return source === undefined ? ref : unquantized(flow, source);
+}
+
+/** The named model at the start of the chain that made this one. */
+function rootOf(flow: Flow, ref: ModelRef): ModelRef {
+  const node = 'node' in ref ? nodeOf(flow.draft, ref.node) : undefined;
+  const source = node && refOf(flow.wiring, flow.draft, node);
+  return source === undefined ? ref : rootOf(flow, source);
+}

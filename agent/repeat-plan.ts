@@ -1,0 +1,124 @@
+/** The plan once more, beside itself, with something varied. */
+import { combinations } from './combinations.ts';
+import {
+  assignName,
+  choiceAt,
+  type DatasetChoice,
+  type Draft,
+  type DraftNode,
+  freeNodeId,
+  type Json,
+  type NameChoice,
+  nodeIdOf,
+  prune,
+  type Wiring,
+} from './draft.ts';
+import { datasetSlots, fillLoader, mergeLoaders, modelSlots } from './draft-slots.ts';
+
+/** What a second run varies, its names and values resolved. */
+export interface Repetition {
+  models: NameChoice[];
+  datasets: DatasetChoice[];
+  settings: Record<string, Json[]>;
+}
+
+/** One of the ways to vary it. */
+interface Variation {
+  model?: NameChoice;
+  dataset?: DatasetChoice;
+  inputs?: Record<string, Json>;
+}
+
+/** The plan once more, beside itself, for each of these models, datasets and values. Pure. */
+export function repeatPlan(base: Draft, change: Repetition, wiring: Wiring): Draft {
+  const draft = structuredClone(base);
+  const roots = rootsOf(draft, change, wiring);
+  for (const variation of variationsOf(change)) repeatFrom(draft, roots, variation, wiring);
+  prune(draft);
+  return draft;
+}
+
+function variationsOf({ models, datasets, settings }: Repetition): Variation[] {
+  const withModels: Variation[] = models.length === 0 ? [{}] : models.map((model) => ({ model }));
+  const withDatasets: Variation[] = datasets.length === 0 ? [{}] : datasets.map((dataset) => ({ dataset }));
+  return withModels.flatMap((one) =>
+    withDatasets.flatMap((other) => combinations(settings).map((inputs) => ({ ...one, ...other, inputs }))),
+  );
+}
+
+/** Where the second run begins: at the steps that take what is varied, and only for one of several variants. */
+function rootsOf(draft: Draft, { models, datasets, settings }: Repetition, wiring: Wiring): DraftNode[] {
+  if (models.length > 0) {
+    const slots = modelSlots(draft, wiring);
+    const held = slots.map(({ node, input }) => JSON.stringify(choiceAt(draft, node, input)));
+    return slots.filter((_, index) => held[index] === held[0]).map(({ node }) => node);
+  }
+  if (datasets.length > 0) {
+    return datasetSlots(draft, wiring)
+      .slice(0, 1)
+      .map(({ node }) => node);
+  }
+  const takes = (node: DraftNode, input: string) => wiring.task(node.task_name).inputFields.has(input);
+  return draft.nodes.filter((node) => Object.keys(settings).some((input) => takes(node, input)));
+}
+
+/** Copies these nodes and all that follow from them, with something varied at the start. */
+export function repeatFrom(draft: Draft, roots: readonly DraftNode[], variation: Variation, wiring: Wiring): void {
+  const loader = wiring.producer('dataset')?.name;
+  const originals = withFollowers(draft, roots).filter(
+    ({ task_name }) => task_name === loader || wiring.task(task_name).type === 'MACROTASK',
+  );
+  const copies = new Map(originals.map((original) => [original.node_id, copyNode(draft, original, hintOf(variation))]));
+  for (const { node_id } of roots) {
+    const copy = copies.get(node_id);
+    if (copy !== undefined) vary(draft, copy, variation, wiring);
+  }
+  for (const copy of copies.values()) rewire(copy, copies);
+  mergeLoaders(draft, wiring);
+}
+
+/** A node once more, with the doubts that it has. */
+function copyNode(draft: Draft, original: DraftNode, hint: string): DraftNode {
+  const copy: DraftNode = { ...structuredClone(original), node_id: freeNodeId(draft, original.task_name, hint) };
+  draft.nodes.push(copy);
+  const doubts = draft.doubts.filter(({ node_id }) => node_id === original.node_id);
+  draft.doubts.push(...doubts.map((doubt) => ({ ...doubt, node_id: copy.node_id })));
+  return copy;
+}
+
+function vary(draft: Draft, copy: DraftNode, { model, dataset, inputs = {} }: Variation, wiring: Wiring): void {
+  const task = wiring.task(copy.task_name);
+  const pair = wiring.modelInputs(task);
+  if (model && pair) assignName(draft, copy, pair[0], 'model', model);
+  if (dataset && task === wiring.producer('dataset')) fillLoader(draft, copy, dataset, wiring);
+  for (const [input, value] of Object.entries(inputs)) if (task.inputFields.has(input)) copy.inputs[input] = value;
+}
+
+/** Lets a copy take from copies what its original took from originals. */
+function rewire(copy: DraftNode, copies: ReadonlyMap<string, DraftNode>): void {
+  copy.input_mappings = Object.fromEntries(
+    Object.entries(copy.input_mappings).map(([key, input]) => {
+      const from = nodeIdOf(key);
+      return [`${copies.get(from)?.node_id ?? from}${key.slice(from.length)}`, input];
+    }),
+  );
+}
+
+function withFollowers(draft: Draft, roots: readonly DraftNode[]): DraftNode[] {
+  const found = new Set(roots.map(({ node_id }) => node_id));
+  for (let before = -1; found.size !== before; ) {
+    before = found.size;
+    for (const { node_id, input_mappings } of draft.nodes) {
+      if (Object.keys(input_mappings).some((key) => found.has(nodeIdOf(key)))) found.add(node_id);
+    }
+  }
+  return draft.nodes.filter(({ node_id }) => found.has(node_id));
+}
+
+function hintOf({ model, dataset, inputs = {} }: Variation): string {
+  const name = model ?? dataset?.name;
+  if (name !== undefined) return ('name' in name ? name.name : name.said).split(/[/:]/).at(-1) ?? '';
+  return Object.entries(inputs)
+    .map(([input, value]) => `${input} ${String(value)}`)
+    .join(' ');
+}
