@@ -1,5 +1,5 @@
 import { styleText } from 'node:util';
-import logUpdate from 'log-update';
+import { createLogUpdate } from 'log-update';
 import type { Frame } from '../core/events.ts';
 import type { Pipeline } from '../core/pipeline.ts';
 import { formatCount, formatSeconds } from './format.ts';
@@ -21,6 +21,7 @@ export interface ProgressView {
 
 const barWidth = 24;
 const plainEveryMs = 10_000;
+const longestDetail = 160;
 
 export function createProgressView(pipeline: Pipeline, stream: NodeJS.WriteStream): ProgressView {
   const nodes = new Map<string, NodeView>(
@@ -29,20 +30,25 @@ export function createProgressView(pipeline: Pipeline, stream: NodeJS.WriteStrea
       { name: node_id, state: 'waiting', phase: '', share: undefined, detail: '' },
     ]),
   );
-  return stream.isTTY ? liveView(nodes) : plainView(nodes, stream);
+  const width = Math.max(...pipeline.nodes.map(({ node_id }) => node_id.length));
+  return stream.isTTY ? liveView(nodes, width, stream) : plainView(nodes, width, stream);
 }
 
-function liveView(nodes: Map<string, NodeView>): ProgressView {
-  const draw = () => logUpdate([...nodes.values()].map(liveLine).join('\n'));
+function liveView(nodes: Map<string, NodeView>, width: number, stream: NodeJS.WriteStream): ProgressView {
+  const write = createLogUpdate(stream);
+  const draw = () => {
+    const columns = stream.columns || 80;
+    write([...nodes.values()].map((node) => liveLine(node, width, columns)).join('\n'));
+  };
   return {
     show(frame) {
       if (moveOn(nodes, frame)) draw();
     },
-    end: () => logUpdate.done(),
+    end: () => write.done(),
   };
 }
 
-function plainView(nodes: Map<string, NodeView>, stream: NodeJS.WriteStream): ProgressView {
+function plainView(nodes: Map<string, NodeView>, width: number, stream: NodeJS.WriteStream): ProgressView {
   let lastProgress = 0;
   return {
     show(frame) {
@@ -52,7 +58,7 @@ function plainView(nodes: Map<string, NodeView>, stream: NodeJS.WriteStream): Pr
         if (performance.now() - lastProgress < plainEveryMs) return;
         lastProgress = performance.now();
       }
-      stream.write(`${plainLine(node)}\n`);
+      stream.write(`${plainLine(node, width)}\n`);
     },
     end: () => {},
   };
@@ -72,7 +78,7 @@ function moveOn(nodes: Map<string, NodeView>, frame: Frame): NodeView | undefine
       node.detail = progressDetail(frame);
       break;
     case 'task_message':
-      node.detail = frame.text;
+      node.detail = frame.text.length > longestDetail ? `${frame.text.slice(0, longestDetail)} …` : frame.text;
       break;
     case 'task_succeeded':
       Object.assign(node, { state: 'succeeded', phase: '', share: 1, detail: formatSeconds(frame.seconds) });
@@ -125,18 +131,24 @@ const marks = {
   cancelled: ['▪', 'yellow'],
 } as const;
 
-function liveLine(node: NodeView): string {
+function liveLine(node: NodeView, width: number, columns: number): string {
   const [mark, color] = marks[node.state];
-  const share = node.share;
-  const filled = Math.round((share ?? 0) * barWidth);
-  const bar = '█'.repeat(filled) + '░'.repeat(barWidth - filled);
-  const percent = share === undefined ? '    ' : `${Math.round(share * 100)} %`.padStart(5);
-  const middle = node.state === 'running' || node.state === 'succeeded' ? `${bar} ${percent}` : node.state;
-  return `${styleText(color, mark)} ${node.name.padEnd(16)} ${middle}  ${[node.phase, node.detail].filter(Boolean).join(' ')}`;
+  const text = `${node.name.padEnd(width)} ${middle(node)}  ${[node.phase, node.detail].filter(Boolean).join(' ')}`;
+  // One row a node, whatever the width: the mark and a space stand before the text.
+  return `${styleText(color, mark)} ${text.trimEnd().slice(0, columns - 3)}`;
 }
 
-function plainLine(node: NodeView): string {
+function middle({ state, share }: NodeView): string {
+  if (state !== 'running' && state !== 'succeeded') return state;
+  const filled = Math.round((share ?? 0) * barWidth);
+  const percent = share === undefined ? '' : `${Math.round(share * 100)} %`;
+  return `${'█'.repeat(filled)}${'░'.repeat(barWidth - filled)} ${percent.padStart(5)}`;
+}
+
+function plainLine(node: NodeView, width: number): string {
   const [mark] = marks[node.state];
   const percent = node.share === undefined ? '' : `${Math.round(node.share * 100)} %`;
-  return [mark, node.name.padEnd(16), node.state.padEnd(9), percent, node.phase, node.detail].filter(Boolean).join(' ');
+  return [mark, node.name.padEnd(width), node.state.padEnd(9), percent, node.phase, node.detail]
+    .filter(Boolean)
+    .join(' ');
 }
