@@ -1,3 +1,4 @@
+/** What people call models and datasets, against the names that the registry knows. */
 import type { Registry } from '../src/core/registry.ts';
 import { compact, editDistance, isTypoOf, nameTokens } from './words.ts';
 

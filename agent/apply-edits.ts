@@ -1,3 +1,4 @@
+/** Edits, carried out one after the other on the plan of a conversation. */
 import { addSteps } from './build-pipeline.ts';
 import { changeDraft } from './change-draft.ts';
 import { type Draft, emptyDraft } from './draft.ts';

@@ -1,3 +1,4 @@
+/** What a message can ask for, as data: the one contract between the engines and the rest. */
 import { z } from 'zod';
 
 /** A value as a message can hold one. */

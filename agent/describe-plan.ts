@@ -1,3 +1,4 @@
+/** A plan in words. */
 import type { Pipeline, PipelineNode } from '../src/core/pipeline.ts';
 import type { World } from './resolve-commands.ts';
 

@@ -1,3 +1,4 @@
+/** A plan in the making, and the small moves that all building and changing consists of. */
 import { z } from 'zod';
 import type { Pipeline, PipelineNode } from '../src/core/pipeline.ts';
 import type { Catalogue, Field, ResourceKind, Task } from '../src/core/task.ts';

@@ -1,3 +1,4 @@
+/** The way of a message, on one screen. */
 import { type BaseCheckpointSaver, END, START, StateGraph } from '@langchain/langgraph';
 import { createAct } from './nodes/act.ts';
 import { createAsk } from './nodes/ask.ts';

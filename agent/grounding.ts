@@ -1,3 +1,4 @@
+/** Holds what a model proposes against what was said. */
 import type { NameKind, Names } from './aliases.ts';
 import type { Command, DatasetWish, Setting, StepWish } from './commands.ts';
 import { readItems } from './engines/offline/items.ts';

@@ -1,3 +1,4 @@
+/** What a plan still misses, as one question. */
 import { inspectPipeline } from '../src/core/check-pipeline.ts';
 import type { Fault } from '../src/core/errors.ts';
 import type { Registry } from '../src/core/registry.ts';

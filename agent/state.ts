@@ -1,3 +1,4 @@
+/** What a conversation keeps, and what one turn hands on. */
 import { Annotation } from '@langchain/langgraph';
 import type { Command } from './commands.ts';
 import { type Draft, draftSchema, emptyDraft } from './draft.ts';

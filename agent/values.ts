@@ -1,3 +1,4 @@
+/** Values as they are written, against the schemas of inputs. */
 import { z } from 'zod';
 import type { Field } from '../src/core/task.ts';
 import type { Json } from './draft.ts';

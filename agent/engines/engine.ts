@@ -1,3 +1,4 @@
+/** What an engine is given and what it returns. */
 import type { Catalogue } from '../../src/core/task.ts';
 import type { Names } from '../aliases.ts';
 import type { Command } from '../commands.ts';

@@ -1,3 +1,4 @@
+/** The form in which a model proposes commands. */
 import { z } from 'zod';
 import type { Catalogue } from '../../src/core/task.ts';
 import { type Command, commandSchema, type DatasetWish } from '../commands.ts';

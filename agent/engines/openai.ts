@@ -1,3 +1,4 @@
+/** The engine that asks a model behind an OpenAI-compatible server. */
 import { setTimeout as wait } from 'node:timers/promises';
 import OpenAI, { APIError } from 'openai';
 import type {

@@ -1,3 +1,4 @@
+/** The prompts, filled in. */
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import type { Catalogue, Field, Task } from '../../src/core/task.ts';

@@ -1,3 +1,4 @@
+/** A message taken apart: names, paths and numbers stay whole. */
 import { isPath } from '../../aliases.ts';
 
 export type TokenKind = 'word' | 'number' | 'path' | 'hub' | 'source' | 'id' | 'requirement' | 'code' | 'punctuation';

@@ -25,6 +25,8 @@ export type Cue =
   | 'beside'
   /** Its dataset is the one of the clause before, until it gets its own. */
   | 'copied'
+  /** Said as the goal, before anything was named: "I want to compare methods." */
+  | 'goal'
   /** The message begins with "then". */
   | 'then_first';
 

@@ -47,10 +47,13 @@ function merge(parse: Parse, into: Values, field: string, values: readonly Scala
   into.set(field, known === undefined || replaces ? [...values] : [...new Set([...known, ...values])]);
 }
 
-/** A number without a unit: 2e-4 is a learning rate, "quantize to 4" speaks of bits. */
+/** A number without a unit: "2 epochs, no, 1" takes back, 2e-4 is a learning rate, "quantize to 4" speaks of bits. */
 export function readAmount(parse: Parse, { value, small }: ItemOf<'amount'>): void {
   const { current, facts } = parse;
-  if (small && value < 0.1) {
+  const before = parse.pieces.slice(0, parse.at).findLast((piece) => piece.k === 'value');
+  if (corrects(parse) && typeof before?.values[0] === 'number') {
+    readValue(parse, { field: before.field, values: [value] });
+  } else if (small && value < 0.1) {
     readValue(parse, { field: 'learning_rate', values: [value] });
   } else if (current !== undefined && facts.takes(current.task, 'bits') && says(parse, -1, 'to')) {
     attach(parse, current, 'bits', [value]);

@@ -1,6 +1,6 @@
 /** Reads pieces as clauses, one a step. */
 import type { Piece } from '../values.ts';
-import type { Reading } from './clause.ts';
+import { isBare, type Reading } from './clause.ts';
 import { readEnvironment, readStrayPackage } from './environment.ts';
 import { readAmount, readValue } from './input-values.ts';
 import { readName, readUnknown } from './names.ts';
@@ -48,6 +48,13 @@ function readPiece(parse: Parse, piece: Piece): void {
 }
 
 function readMark(parse: Parse, text: string): void {
-  if (/[.;!?]/.test(text)) parse.newSentence = true;
+  if (/[.;!?]/.test(text)) endSentence(parse);
   if (/[.;!?,]/.test(text)) parse.lead = undefined;
+}
+
+/** What was said before anything was named is a goal, until it is said again as a step. */
+function endSentence(parse: Parse): void {
+  parse.newSentence = true;
+  if (![parse.loose, ...parse.clauses].every(isBare)) return;
+  for (const { cues } of parse.clauses) cues.add('goal');
 }

@@ -72,7 +72,8 @@ function speaksOfTraining(parse: Parse, form: TaskForm): boolean {
 /** "does quantization hurt? quantize phi-2": a step that was only talked of gives way to the one asked for. */
 function forgetMereTalk(parse: Parse, task: string): void {
   const { clauses } = parse;
-  const talk = clauses.find((clause) => clause.task === task && clause.form === 'noun' && isBare(clause));
+  const isTalk = ({ form, cues }: Clause) => form === 'noun' || cues.has('goal');
+  const talk = clauses.find((clause) => clause.task === task && isBare(clause) && isTalk(clause));
   if (talk === undefined || saysNear(parse, 'again', 'also')) return;
   if (parse.current === talk) parse.current = undefined;
   clauses.splice(clauses.indexOf(talk), 1);

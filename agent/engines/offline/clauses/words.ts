@@ -186,8 +186,13 @@ function namesDatasetNext(parse: Parse): boolean {
   return dataset !== undefined;
 }
 
-/** "see how gpt2 does on squad". */
+/** "see how gpt2 does on squad", "how both of them do on imdb". */
 function readHow(parse: Parse): void {
-  const model = ahead(parse, 3, isModel, (piece) => piece.k === 'word');
+  const model = ahead(
+    parse,
+    3,
+    (piece) => isModel(piece) || isWord(piece, 'it', 'both', 'them', 'each', 'three', 'base', 'unquantized'),
+    (piece) => piece.k === 'word',
+  );
   if (model !== undefined && parse.pieces.slice(parse.at).some(isDataset)) evaluate(parse);
 }

@@ -1,3 +1,4 @@
+/** Words of the grammar and of things, each list under the meaning that it has. */
 import { filler } from './filler.ts';
 
 /** Small words that steer, by the meaning that the grammar sees. */
