@@ -55,7 +55,7 @@ describe('a value out of range', () => {
       problem: 'bits takes a whole number from 2 to 8, so 16 does not fit.',
     });
     expect(parseValue(field('finetune', 'learning_rate'), 5)).toMatchObject({
-      problem: expect.stringContaining('above 0 and up to 1'),
+      problem: expect.stringContaining('from 1e-8 to 1'),
     });
   });
 

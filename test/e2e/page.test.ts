@@ -151,7 +151,7 @@ describe('the page', () => {
     const card = page.locator('.card.run[data-state="failed"]');
     await card.waitFor();
     const fault = await card.locator('.node .fault').textContent();
-    expect(fault).toContain('no-such-config.yaml cannot be read');
+    expect(fault).toContain('no-such-config.yaml does not exist');
     expect(fault).toContain('Name a YAML or JSON file');
 
     const failedAgain = finishedFrame();
