@@ -58,8 +58,17 @@ function rootsOf(draft: Draft, { models, datasets, settings }: Repetition, wirin
       .slice(0, 1)
       .map(({ node }) => node);
   }
-  const takes = (node: DraftNode, input: string) => wiring.task(node.task_name).inputFields.has(input);
-  return draft.nodes.filter((node) => Object.keys(settings).some((input) => takes(node, input)));
+  const varied = Object.keys(settings);
+  const takers = draft.nodes.filter((node) =>
+    varied.some((input) => wiring.task(node.task_name).inputFields.has(input)),
+  );
+  return [...new Map(takers.toReversed().map((node) => [withoutInputs(node, varied), node])).values()].toReversed();
+}
+
+/** What two variants of one step have in common. */
+function withoutInputs({ task_name, inputs, input_mappings }: DraftNode, varied: readonly string[]): string {
+  const kept = Object.entries(inputs).filter(([input]) => !varied.includes(input));
+  return JSON.stringify([task_name, kept.sort(), input_mappings]);
 }
 
 /** Copies these nodes and all that follow from them, with something varied at the start. */

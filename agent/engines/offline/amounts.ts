@@ -17,11 +17,18 @@ export function withAmounts(items: readonly Item[]): Item[] {
   items.forEach((item, at) => {
     const last = made.at(-1);
     const factor = last?.k === 'amount' ? magnitudeOf(item) : undefined;
-    if (item.k === 'number') made.push(numberWord(items, item, at));
+    if (isOneOf(item, items[at + 1])) made.push({ k: 'amount', value: 1, small: false, said: '1' });
+    else if (item.k === 'number') made.push(numberWord(items, item, at));
     else if (last?.k === 'amount' && factor !== undefined) made[made.length - 1] = multiplied(last, factor, item);
     else if (!(isHyphen(item) && last?.k === 'amount')) made.push(item);
   });
   return made;
+}
+
+/** "an epoch", "another epoch". */
+function isOneOf(item: Item, next: Item | undefined): boolean {
+  const counts = item.k === 'word' && (item.w === 'a' || item.text.toLowerCase() === 'another');
+  return counts && next?.k === 'field' && next.field === 'num_epochs' && next.unit;
 }
 
 function isHyphen(item: Item | undefined): boolean {

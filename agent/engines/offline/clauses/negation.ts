@@ -64,6 +64,6 @@ export function reject(parse: Parse): void {
   const piece = peek(parse, offset);
   if (piece?.k === 'name') parse.rejected.push({ kind: piece.kind, said: piece.said });
   else if (piece?.k === 'task' && offset === 1) pushNew(parse.dropped, piece.task);
-  else if (piece?.k !== 'value') return;
+  else if (piece?.k !== 'value' && piece?.k !== 'amount') return;
   parse.at += offset;
 }

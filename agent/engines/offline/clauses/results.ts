@@ -1,4 +1,5 @@
 /** Models spoken of by the step that made them: "the quantized model", "a 4-bit version of phi-2". */
+import type { SmallWord } from '../vocabulary/small-words.ts';
 import { type Clause, newClause, pushNew } from './clause.ts';
 import { ahead, around, isModel, isValueOf, isWord, namesModelNext, type Parse, peek, says } from './parse.ts';
 
@@ -92,10 +93,21 @@ function bitsBefore(parse: Parse) {
 /** "the base model", "both", "it": models of the plan that are named by their place in it. */
 export function readReference(parse: Parse, word: 'both' | 'each' | 'them' | 'it' | 'three' | 'base' | 'unquantized') {
   const user = parse.current ?? parse.loose;
+  if (refersToData(parse, word)) return;
   parse.cues.add(word);
   user.cues.add(word);
   if (!(word === 'base' || word === 'unquantized') || (word === 'base' && namesModelNext(parse))) return;
   const compared = around(parse, -1, -2).some((piece) => isWord(piece, 'and', 'with', 'to', 'on'));
   if (compared && user.models.length === 0 && user.from.length === 0) user.from.push('newest');
   pushNew(user.from, word);
+}
+
+/** "load squad and imdb and evaluate gpt2 on both". */
+function refersToData(parse: Parse, word: SmallWord): boolean {
+  const { clauses, current, facts } = parse;
+  const loaded = clauses.filter(({ task }) => task === 'load_dataset').flatMap(({ datasets }) => datasets);
+  const isMeant = says(parse, -1, 'on') && (word === 'both' || word === 'each' || word === 'them' || word === 'three');
+  if (!isMeant || loaded.length < 2 || current === undefined || !facts.takesDataset(current.task)) return false;
+  current.datasets.push(...loaded);
+  return true;
 }

@@ -1,9 +1,8 @@
 /** The end of a message: what was left open finds its step. */
-import type { Clause } from './clause.ts';
+import { type Clause, newClause } from './clause.ts';
 import { accepts, attach } from './input-values.ts';
 import { putDataset } from './names.ts';
 import type { Parse } from './parse.ts';
-import { begin } from './steps.ts';
 
 export function settle(parse: Parse): void {
   quantizeByBits(parse);
@@ -21,12 +20,14 @@ export function settle(parse: Parse): void {
   });
 }
 
-/** "phi-2 in 8 bits", and no step named: a quantization. */
-function quantizeByBits(parse: Parse): void {
-  const { clauses, deferred, facts, loose, planned } = parse;
-  const noStep = clauses.length + deferred.length + planned.size === 0;
-  if (noStep && loose.models.length > 0 && loose.settings.has('bits') && facts.has('ptq'))
-    begin(parse, 'ptq', 'implied');
+/** "phi-2 in 8 bits", "phi-2 in 4 and 8 bits, and compare the two": a quantization that no word asks for. */
+function quantizeByBits({ clauses, deferred, facts, loose, planned }: Parse): void {
+  const bits = loose.settings.get('bits');
+  const makesModels = [...clauses, ...deferred].some(({ task }) => facts.makesModel(task));
+  const { models } = clauses.find((clause) => clause.models.length > 0) ?? loose;
+  if (bits === undefined || makesModels || planned.size > 0 || models.length === 0 || !facts.has('ptq')) return;
+  loose.settings.delete('bits');
+  clauses.unshift({ ...newClause('ptq', 'implied'), models: models.splice(0), settings: new Map([['bits', bits]]) });
 }
 
 /** "both", "each" and "them" are models of the plan where the step names none and fans out over nothing else. */

@@ -81,12 +81,15 @@ function forgetMereTalk(parse: Parse, task: string): void {
 
 /** "evaluate before and after quantization": which models are evaluated, not when. */
 function evaluatesAround(parse: Parse, order: Order, task: string, known: Clause | undefined): boolean {
-  const { clauses, current: evaluation, facts, planned } = parse;
-  if (evaluation?.task !== 'evaluate' || !facts.makesModel(task)) return false;
+  const { clauses, current, facts, planned } = parse;
+  const last = order === 'around' ? clauses.findLast((clause) => clause.task === 'evaluate') : undefined;
+  const evaluation = current?.task === 'evaluate' ? current : last;
+  if (evaluation === undefined || !facts.makesModel(task)) return false;
   if (known !== undefined) {
     if (clauses.indexOf(known) > clauses.indexOf(evaluation)) return false;
   } else if (!planned.has(task)) {
     if (order === 'after' && !saysNear(parse, 'both')) return false;
+    parse.current = evaluation;
     const clause = begin(parse, task, 'ing', 'after');
     // Both sides are measured with one dataset, so the step in the middle is trained on it.
     if (order === 'around') clause.cues.delete('told_late');

@@ -194,5 +194,5 @@ function readHow(parse: Parse): void {
     (piece) => isModel(piece) || isWord(piece, 'it', 'both', 'them', 'each', 'three', 'base', 'unquantized'),
     (piece) => piece.k === 'word',
   );
-  if (model !== undefined && parse.pieces.slice(parse.at).some(isDataset)) evaluate(parse);
+  if (model !== undefined && parse.pieces.some(isDataset)) evaluate(parse);
 }

@@ -8,6 +8,9 @@ type Change = Pick<CommandOf<'set'>, 'models' | 'datasets' | 'settings'>;
 /** How many unknown words a change may have; more of them tell of something else. */
 const strangeWords = { steered: 4, bare: 1 };
 
+/** As it stands in a name: 7b, 1.1B, 160m. */
+const sized = /\b\d+(\.\d+)?[bm]\b/i;
+
 export function proposeChange(reading: Reading, context: Context): CommandOf<'set'> | undefined {
   if (context.plan.length === 0) return undefined;
   const { cues, rejected, unknown } = reading;
@@ -15,6 +18,7 @@ export function proposeChange(reading: Reading, context: Context): CommandOf<'se
     looseChange(reading.loose),
     placePaths(reading.paths, context),
     correctNumber(reading, context),
+    resized(reading, context),
   );
   if (isEmpty(change)) {
     const answer = answerInFull(reading, context);
@@ -61,6 +65,16 @@ function correctNumber({ amounts, cues }: Reading, { plan, history }: Context): 
   const said = numbers.filter(([, value]) => history.at(-1)?.includes(String(value)));
   const [input, another] = new Set((said.length > 0 ? said : numbers).map(([name]) => name));
   return { settings: input === undefined || another !== undefined ? [] : [{ input, values: [amount] }] };
+}
+
+/** "no, the 13b": the planned model in another size. */
+function resized({ unknown }: Reading, { plan }: Context): Partial<Change> {
+  const [size, another] = unknown;
+  const planned = plan.flatMap(({ inputs }) => (typeof inputs.model_name === 'string' ? [inputs.model_name] : []));
+  const [name = '', second] = new Set(planned);
+  const tail = name.slice(name.lastIndexOf('/') + 1);
+  if (size === undefined || another !== undefined || second !== undefined) return {};
+  return sized.test(size) && sized.test(tail) ? { models: [tail.replace(sized, size)] } : {};
 }
 
 /** A name nobody knows, given as the answer to the open question, goes on as it was written. */

@@ -1,6 +1,6 @@
 /** Words that say nothing about a plan; known, so that they are no names and no slips of the keyboard. */
 export const filler = `
-  please, a bit, a little bit, a little, pls, plz, want, i, i'd, i'm, like, can, could, you, would, me, let's, lets, just, now, first,
+  please, whichever, a bit, a little bit, a little, pls, plz, want, i, i'd, i'm, like, can, could, you, would, me, let's, lets, just, now, first,
   firstly, second, secondly, third, kindly, so, ok, okay, well, hey, hi, hello, there, we, us, up, some, do,
   run, perform, start, kick off, launch, carry out, execute, apply, conduct, thanks, thank, need, wanna,
   gonna, going, have, has, had, will, but, if, possible, great, nice, really, maybe, perhaps, think, thinking,
