@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { loadConfig } from './config.ts';
 import { toTaskError, UserError } from './core/errors.ts';
 import * as commands from './terminal/commands.ts';
+import { type CommandContext, exitCodes } from './terminal/context.ts';
 import { demo } from './terminal/demo.ts';
 
 const usage = `Trainyard turns a sentence into a running ML pipeline.
@@ -34,7 +35,7 @@ async function main(): Promise<number> {
   const [command, ...rest] = positionals;
   if (values.help || command === undefined) {
     process.stdout.write(`${usage}\n`);
-    return values.help ? commands.exitCodes.succeeded : commands.exitCodes.wrongInput;
+    return values.help ? exitCodes.succeeded : exitCodes.wrongInput;
   }
   const context = createContext(values.json);
   switch (command) {
@@ -73,11 +74,11 @@ function required([value]: string[], form: string): string {
 }
 
 /** The first Ctrl-C asks for an orderly end, the second one ends at once. */
-function createContext(json: boolean): commands.CommandContext {
+function createContext(json: boolean): CommandContext {
   const interrupted = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => {
-      if (interrupted.signal.aborted) process.exit(commands.exitCodes.interrupted);
+      if (interrupted.signal.aborted) process.exit(exitCodes.interrupted);
       interrupted.abort(new UserError('interrupted', 'Interrupted.'));
     });
   }
@@ -95,8 +96,8 @@ function report(error: unknown): number {
   const { kind, message, hint } = toTaskError(error);
   const text = kind === 'bug' && error instanceof Error ? (error.stack ?? message) : message;
   process.stderr.write(`${text}${hint === undefined ? '' : `\n${hint}`}\n`);
-  if (error instanceof UserError && error.code === 'interrupted') return commands.exitCodes.interrupted;
-  return kind === 'user' ? commands.exitCodes.wrongInput : commands.exitCodes.failed;
+  if (error instanceof UserError && error.code === 'interrupted') return exitCodes.interrupted;
+  return kind === 'user' ? exitCodes.wrongInput : exitCodes.failed;
 }
 
 process.exitCode = await main().catch(report);

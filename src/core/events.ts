@@ -16,7 +16,6 @@ const taskProgressSchema = z.object({
   eta_seconds: z.number().nullable(),
   metrics: metricsSchema.default({}),
 });
-export type TaskProgress = z.infer<typeof taskProgressSchema>;
 
 const ofPipeline = z.object({ pipeline_id: z.string(), conversation_id: z.string().optional() });
 const ofTask = ofPipeline.extend({ task_id: z.string(), node_id: z.string() });

@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import type { TaskProgress } from './events.ts';
 
 export const taskTypes = ['MICROSERVICE', 'MACROTASK', 'PIPELINE', 'MANAGERIAL'] as const;
 export const taskTypeSchema = z.enum(taskTypes);
@@ -45,7 +44,6 @@ export interface ServerTaskContext {
   /** An empty folder of this attempt for the files that become resources. */
   artifactsDirectory: string;
   resources: Record<string, ResourceFolder>;
-  report: (progress: Omit<TaskProgress, 'type'>) => void;
   /** Makes the isolated Python environment with these further requirements, or finds it made. */
   prepareEnvironment: (requirements: string[], pythonVersion?: string) => Promise<{ hash: string }>;
   signal: AbortSignal;

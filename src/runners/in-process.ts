@@ -23,7 +23,6 @@ export function createInProcessRunner(store: ArtifactStore, prepareEnvironment: 
     const context: ServerTaskContext = {
       artifactsDirectory,
       resources: await layOutInputs(attempt, store),
-      report: (progress) => onReport({ type: 'task_progress', ...progress }),
       prepareEnvironment: (requirements, pythonVersion) =>
         prepareEnvironment(requirements, pythonVersion, { onReport, signal }),
       signal,

@@ -12,22 +12,10 @@ import { describeStatus } from '../services/actions.ts';
 import type { PipelineStatus } from '../services/pipelines.ts';
 import type { TaskInfo, TaskSummary } from '../services/tasks.ts';
 import { type Client, openClient } from './client.ts';
+import { type CommandContext, exitCodeOf, exitCodes } from './context.ts';
 import { followPipeline } from './follow.ts';
 import { formatTable } from './format.ts';
 import { replyLines, resultTable } from './show.ts';
-
-export interface CommandContext {
-  config: Config;
-  json: boolean;
-  /** Lines for a person; they go to stderr when stdout is for JSON. */
-  say: (text: string) => void;
-  /** What the command was asked for, on stdout. */
-  print: (value: unknown) => void;
-  /** Aborted by Ctrl-C. */
-  signal: AbortSignal;
-}
-
-export const exitCodes = { succeeded: 0, failed: 1, wrongInput: 2, interrupted: 130 } as const;
 
 /** Serves until it is interrupted. */
 export async function start({ config, say, signal }: CommandContext): Promise<number> {
@@ -90,13 +78,6 @@ async function ask({ json, signal }: CommandContext, prompt = '> '): Promise<str
   } finally {
     lines.close();
   }
-}
-
-/** A run that failed at what its user gave it, such as a malformed row, counts as wrong input. */
-export function exitCodeOf({ state, tasks }: PipelineStatus, { signal }: CommandContext): number {
-  if (state === 'succeeded') return exitCodes.succeeded;
-  if (signal.aborted) return exitCodes.interrupted;
-  return tasks.some((task) => task.error?.kind === 'user') ? exitCodes.wrongInput : exitCodes.failed;
 }
 
 /** Shows what a message would run, and runs nothing. */

@@ -3,7 +3,8 @@ import type { Pipeline } from '../core/pipeline.ts';
 import { ensurePythonEnvironment } from '../runners/python-environment.ts';
 import type { PipelineStatus } from '../services/pipelines.ts';
 import { type Client, openClient } from './client.ts';
-import { type CommandContext, converse, exitCodeOf, exitCodes } from './commands.ts';
+import { converse } from './commands.ts';
+import { type CommandContext, exitCodeOf, exitCodes } from './context.ts';
 import { followPipeline } from './follow.ts';
 import { formatBytes, formatSeconds, formatTable } from './format.ts';
 

@@ -1,7 +1,7 @@
 import type { Pipeline } from '../core/pipeline.ts';
 import type { PipelineStatus } from '../services/pipelines.ts';
 import type { Client } from './client.ts';
-import type { CommandContext } from './commands.ts';
+import type { CommandContext } from './context.ts';
 import { createProgressView } from './progress-view.ts';
 import { resultLines } from './show.ts';
 
