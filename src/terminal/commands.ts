@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline/promises';
-import type { Config } from '../config.ts';
 import { UserError } from '../core/errors.ts';
 import type { Reply } from '../core/reply.ts';
 import type { Submitted } from '../executor/executor.ts';

@@ -139,13 +139,22 @@ def load_model(attempt: Attempt, source: ModelSource, dtype="auto"):
     return model.to(device_for(attempt)).eval(), saved_dtype
 
 
-def compute_dtype(attempt: Attempt, config_dtype):
-    """The dtype to compute in: float32 on the CPU, where it is exact and fast; on a GPU the model's own, halves as bfloat16."""
+def compute_dtype(attempt: Attempt, config):
+    """The dtype to compute in.
+
+    On a GPU the model's own, halves as bfloat16. On the CPU float32, where it is exact and fast; a model of 16 bits
+    whose float32 would take more than four fifths of the task's memory is computed in bfloat16 instead, and says so.
+    """
     import torch
 
-    if device_for(attempt) == "cpu":
-        return torch.float32
-    return torch.bfloat16 if config_dtype in (torch.float16, torch.bfloat16, None) else config_dtype
+    halves = config.dtype in (torch.float16, torch.bfloat16)
+    if device_for(attempt) == "cuda":
+        return torch.bfloat16 if halves or config.dtype is None else config.dtype
+    limit = (attempt.limits.get("memory_mib") or 0) * 2**20
+    if halves and limit and count_parameters(config) * 4 > 0.8 * limit:
+        attempt.message("Computes in bfloat16: float32 would not fit into this task's memory.", "warning")
+        return torch.bfloat16
+    return torch.float32
 
 
 def count_parameters(config) -> int:

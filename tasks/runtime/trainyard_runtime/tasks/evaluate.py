@@ -34,7 +34,7 @@ def run(attempt: Attempt) -> tuple[dict, dict]:
     tokenizer = load_tokenizer(source)
     config = load_config(source)
     quantized = getattr(config, "quantization_config", None)
-    model, _ = load_model(attempt, source, "auto" if quantized else compute_dtype(attempt, config.dtype))
+    model, _ = load_model(attempt, source, "auto" if quantized else compute_dtype(attempt, config))
     rows = dataset.rows(dataset.evaluation_split)[:max_samples]
     attempt.message(f"Evaluates {source.name} on {len(rows):,} rows of the {dataset.evaluation_split} split.")
 

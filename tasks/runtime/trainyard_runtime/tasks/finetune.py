@@ -47,7 +47,7 @@ def run(attempt: Attempt) -> tuple[dict, dict]:
     from ..adapters import given_adapter, new_adapter, save_adapter
     from ..training import set_seed, train_model
 
-    base, saved_dtype = load_model(attempt, source, compute_dtype(attempt, config.dtype))
+    base, saved_dtype = load_model(attempt, source, compute_dtype(attempt, config))
     set_seed(settings.seed)
     if "lora_id" in attempt.inputs:
         model = given_adapter(base, attempt.resource("lora_id", "lora")[0])

@@ -51,7 +51,7 @@ def run(attempt: Attempt) -> tuple[dict, dict]:
 
     from ..training import train_model
 
-    model, saved_dtype = load_model(attempt, source, compute_dtype(attempt, config.dtype))
+    model, saved_dtype = load_model(attempt, source, compute_dtype(attempt, config))
     parameters = model.num_parameters()
     head = model.get_output_embeddings()  # stays as it is, and so do the embeddings it may share
     quantize_(

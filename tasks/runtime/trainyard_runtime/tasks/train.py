@@ -28,7 +28,16 @@ def run(attempt: Attempt) -> tuple[dict, dict]:
 
     packing = attempt.inputs.get("packing", True)
 
-    from ..models import compute_dtype, load_model, load_tokenizer, measure, model_source, prepare_torch, save_model
+    from ..models import (
+        compute_dtype,
+        load_config,
+        load_model,
+        load_tokenizer,
+        measure,
+        model_source,
+        prepare_torch,
+        save_model,
+    )
 
     device = prepare_torch(attempt)
     texts = [formats.plain_text(row, dataset.format) for row in dataset.rows(dataset.train_split)]
@@ -47,7 +56,7 @@ def run(attempt: Attempt) -> tuple[dict, dict]:
         validation = blocks(unseen, tokenizer, settings.max_seq_length, packing)
 
     if "model_id" in attempt.inputs:
-        model, _ = load_model(attempt, source, compute_dtype(attempt, None))
+        model, _ = load_model(attempt, source, compute_dtype(attempt, load_config(source)))
         shape = shape_of(model.config)
     else:
         model = new_model(shape, tokenizer, settings).to(device)
