@@ -49,5 +49,5 @@ describe('the offline engine', () => {
         expect(warnings, said.join(' | ')).toEqual([]);
       }
     }
-  });
+  }, 60_000);
 });

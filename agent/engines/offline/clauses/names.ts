@@ -59,11 +59,8 @@ export function addDataset(parse: Parse, said: string): void {
 export function putDataset(clause: Clause, said: string): void {
   // "the local file x.json": a word that only stood where a name might gives way to one that surely is.
   if (clause.cues.delete('weak_dataset')) clause.datasets.pop();
-  const settings = new Map(clause.waiting);
+  clause.datasets.push({ name: said, settings: new Map(clause.waiting) });
   clause.waiting.clear();
-  const known = clause.datasets.find(({ name }) => name === null || name.toLowerCase() === said.toLowerCase());
-  if (known !== undefined && settings.size === 0) known.name = said;
-  else clause.datasets.push({ name: said, settings });
 }
 
 /** Where a dataset belongs: to calibration where that is the talk, else to the step being spoken of. */

@@ -1,4 +1,5 @@
 /** What is not wanted: "without quantizing", "not gpt2", "instead of squad". */
+import type { Piece } from '../values.ts';
 import { pushNew } from './clause.ts';
 import { ahead, isWord, type Parse, peek, says } from './parse.ts';
 
@@ -7,9 +8,7 @@ export function readNegation(parse: Parse): void {
   if (next === undefined || next.k === 'mark') return takeBack(parse);
   const task = negatedTask(parse);
   if (task !== undefined) return drop(parse, task);
-  if (next.k === 'name' || next.k === 'path' || next.k === 'hub') return reject(parse);
-  if (isWord(next, 'on') && peek(parse, 2)?.k === 'name') return reject(parse);
-  if (next.k === 'value') parse.at += 1;
+  if (isThing(next)) return reject(parse);
   if (isWord(next, 'test')) {
     pushNew(parse.dropped, 'evaluate');
     parse.at += 1;
@@ -64,6 +63,10 @@ export function reject(parse: Parse): void {
   const piece = peek(parse, offset);
   if (piece?.k === 'name') parse.rejected.push({ kind: piece.kind, said: piece.said });
   else if (piece?.k === 'task' && offset === 1) pushNew(parse.dropped, piece.task);
-  else if (piece?.k !== 'value' && piece?.k !== 'amount') return;
+  else if (piece === undefined || !isThing(piece)) return;
   parse.at += offset;
+}
+
+function isThing({ k }: Piece): boolean {
+  return /^(name|path|hub|value|amount)$/.test(k);
 }

@@ -39,7 +39,6 @@ export function refer(parse: Parse, task: string): void {
   const { clauses, current, facts, loose, planned } = parse;
   const exists = planned.has(task) || clauses.some((clause) => clause.task === task);
   if (!exists && facts.quantizes(task)) imply(parse, task);
-  else if (!exists) parse.unknown.push(task);
   const user = current ?? loose;
   if (user === loose || (user.task !== task && facts.takesModel(user.task))) pushNew(user.from, `after:${task}`);
 }

@@ -32,7 +32,6 @@ function quantizeByBits({ clauses, deferred, facts, loose, planned }: Parse): vo
 
 /** "both", "each" and "them" are models of the plan where the step names none and fans out over nothing else. */
 function settleReferences({ facts }: Parse, { task, models, from, datasets, settings, cues }: Clause): void {
-  if (!facts.takesModel(task)) return;
   const several = datasets.length > 1 || [...settings.values()].some((values) => values.length > 1);
   const isOpen = models.length + from.length === 0 && !facts.makesModel(task) && !several;
   if (isOpen && cues.has('both')) from.push('both');

@@ -88,7 +88,6 @@ function evaluatesAround(parse: Parse, order: Order, task: string, known: Clause
   if (known !== undefined) {
     if (clauses.indexOf(known) > clauses.indexOf(evaluation)) return false;
   } else if (!planned.has(task)) {
-    if (order === 'after' && !saysNear(parse, 'both')) return false;
     parse.current = evaluation;
     const clause = begin(parse, task, 'ing', 'after');
     // Both sides are measured with one dataset, so the step in the middle is trained on it.
@@ -127,7 +126,6 @@ export function begin(parse: Parse, task: string, form: Clause['form'], order?: 
   else clauses.push(clause, ...deferred.splice(0));
   takeEarly(parse, clause);
   speakOf(parse, clause);
-  if (saysNear(parse, 'again')) clause.cues.add('again');
   return clause;
 }
 
@@ -140,7 +138,7 @@ function takeEarly(parse: Parse, clause: Clause): void {
   }
   const trainsOrMeasures = facts.takesDataset(clause.task) && !facts.quantizes(clause.task);
   if (trainsOrMeasures && !asked.has('dataset_path')) clause.datasets.push(...loose.datasets.splice(0));
-  for (const early of [loose.settings, loose.waiting]) {
-    for (const [input, values] of early) if (attach(parse, clause, input, values)) early.delete(input);
+  for (const [input, values] of loose.settings) {
+    if (attach(parse, clause, input, values)) loose.settings.delete(input);
   }
 }

@@ -131,10 +131,9 @@ function loaderOf(parse: Parse): string {
   return isNoun(told, 'lora') ? 'load_lora' : 'load_dataset';
 }
 
-/** "make gpt2 4-bit" quantizes; "make an environment" is read at the environment. */
+/** "convert it to 4 bits" quantizes; "make an environment" is read at the environment. */
 function readMake(parse: Parse): void {
   const { clauses, facts } = parse;
-  if (makesEnvironment(parse)) return;
   const bits = ahead(
     parse,
     4,
@@ -143,16 +142,6 @@ function readMake(parse: Parse): void {
   );
   const quantizes = clauses.some(({ task }) => facts.takes(task, 'bits'));
   if (bits !== undefined && !quantizes && facts.has('ptq')) begin(parse, 'ptq', 'implied');
-}
-
-function makesEnvironment(parse: Parse): boolean {
-  const environment = ahead(
-    parse,
-    5,
-    (piece) => isNoun(piece, 'env'),
-    (piece) => piece.k !== 'task' && piece.k !== 'mark' && !isWord(piece, 'and'),
-  );
-  return environment !== undefined;
 }
 
 /** "test it", "test gpt2 on squad"; but "imdb test" and "the test set" are splits. */

@@ -1,7 +1,7 @@
 /** Names and values without a step: an answer to the open question, or a change of the plan. */
-import type { CommandOf, DatasetWish, Setting } from '../../../commands.ts';
+import type { CommandOf, Setting } from '../../../commands.ts';
 import type { Context } from '../../engine.ts';
-import { type Clause, hasAny, type Reading, settingsOf, wishesOf } from '../clauses/clause.ts';
+import { hasAny, type Reading, settingsOf, wishesOf } from '../clauses/clause.ts';
 
 type Change = Pick<CommandOf<'set'>, 'models' | 'datasets' | 'settings'>;
 
@@ -13,9 +13,9 @@ const sized = /\b\d+(\.\d+)?[bm]\b/i;
 
 export function proposeChange(reading: Reading, context: Context): CommandOf<'set'> | undefined {
   if (context.plan.length === 0) return undefined;
-  const { cues, rejected, unknown } = reading;
+  const { cues, loose, rejected, unknown } = reading;
   const change = combine(
-    looseChange(reading.loose),
+    { models: loose.models, datasets: wishesOf(loose), settings: settingsOf(loose.settings) },
     placePaths(reading.paths, context),
     correctNumber(reading, context),
     resized(reading, context),
@@ -40,11 +40,6 @@ function combine(...changes: Partial<Change>[]): Change {
 
 function isEmpty({ models, datasets, settings }: Change): boolean {
   return models.length + datasets.length + settings.length === 0;
-}
-
-function looseChange(loose: Clause): Change {
-  const part: DatasetWish[] = loose.waiting.size > 0 ? [{ name: null, settings: settingsOf(loose.waiting) }] : [];
-  return { models: loose.models, datasets: [...wishesOf(loose), ...part], settings: settingsOf(loose.settings) };
 }
 
 /** A path alone is what the question asks for; with none open it is data. */
