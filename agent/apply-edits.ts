@@ -7,6 +7,8 @@ import { repeatPlan } from './repeat-plan.ts';
 import type { Edit, World } from './resolve-commands.ts';
 import type { TurnWork } from './state.ts';
 
+type EditOf<Do extends Edit['do']> = Extract<Edit, { do: Do }>;
+
 export type Applied = Pick<TurnWork, 'action' | 'talk' | 'aboutPlan' | 'approved'> & {
   draft: Draft;
   refusals: string[];
@@ -20,46 +22,22 @@ export function applyEdits(base: Draft, edits: readonly Edit[], world: World): A
 }
 
 function applyEdit(done: Applied, edit: Edit, world: World): Applied {
-  const { catalogue, wiring } = world;
   const planned = (draft: Draft): Applied => ({ ...done, draft, aboutPlan: true });
+  const answered = (draft: Draft, text: string): Applied => ({ ...done, draft, talk: { topic: 'answer', text } });
   switch (edit.do) {
-    case 'run': {
-      const steps = edit.steps.flatMap((step) => {
-        const task = catalogue.get(step.task);
-        return task === undefined ? [] : [{ ...step, task }];
-      });
-      try {
-        return planned(addSteps(edit.extend ? done.draft : undefined, steps, wiring));
-      } catch (error) {
-        if (!(error instanceof RangeError)) throw error;
-        return { ...done, refusals: [...done.refusals, error.message] };
-      }
-    }
-    case 'change': {
-      const { draft, unplaced } = changeDraft(done.draft, edit, wiring);
-      const warnings = unplaced.map((input) => `No step of the plan takes a ${input.replaceAll('_', ' ')}.`);
-      const all =
-        Object.keys(edit.settings).length + Math.min(edit.models.length, 1) + Math.min(edit.datasets.length, 1);
-      if (unplaced.length > 0 && unplaced.length === all) return { ...done, refusals: [...done.refusals, ...warnings] };
-      return { ...planned(draft), warnings: [...done.warnings, ...warnings] };
-    }
+    case 'run':
+      return applyRun(done, edit, world);
+    case 'change':
+      return applyChange(done, edit, world);
     case 'repeat':
-      return planned(repeatPlan(done.draft, edit, wiring));
+      return planned(repeatPlan(done.draft, edit, world.wiring));
     case 'drop': {
-      const draft = dropTasks(done.draft, edit.tasks, wiring);
-      if (draft.nodes.length > 0) return planned(draft);
-      return {
-        ...done,
-        draft,
-        talk: { topic: 'answer', text: 'Nothing is left of the plan. Tell me what to do instead.' },
-      };
+      const draft = dropTasks(done.draft, edit.tasks, world.wiring);
+      const isEmpty = draft.nodes.length === 0;
+      return isEmpty ? answered(draft, 'Nothing is left of the plan. Tell me what to do instead.') : planned(draft);
     }
     case 'forget':
-      return {
-        ...done,
-        draft: emptyDraft,
-        talk: { topic: 'answer', text: 'I dropped the plan. Tell me what to do instead.' },
-      };
+      return answered(emptyDraft, 'I dropped the plan. Tell me what to do instead.');
     case 'approve':
       return { ...done, aboutPlan: true, approved: true };
     case 'show':
@@ -69,4 +47,27 @@ function applyEdit(done: Applied, edit: Edit, world: World): Applied {
     case 'talk':
       return { ...done, talk: { topic: edit.topic, text: edit.text } };
   }
+}
+
+function applyRun(done: Applied, edit: EditOf<'run'>, { catalogue, wiring }: World): Applied {
+  const steps = edit.steps.flatMap((step) => {
+    const task = catalogue.get(step.task);
+    return task === undefined ? [] : [{ ...step, task }];
+  });
+  try {
+    return { ...done, draft: addSteps(edit.extend ? done.draft : undefined, steps, wiring), aboutPlan: true };
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    return { ...done, refusals: [...done.refusals, error.message] };
+  }
+}
+
+/** A change that fits nowhere is refused; of one that fits in part, the rest is a warning. */
+function applyChange(done: Applied, edit: EditOf<'change'>, { wiring }: World): Applied {
+  const { draft, unplaced } = changeDraft(done.draft, edit, wiring);
+  const problems = unplaced.map((input) => `No step of the plan takes a ${input.replaceAll('_', ' ')}.`);
+  const wished =
+    Object.keys(edit.settings).length + Math.min(edit.models.length, 1) + Math.min(edit.datasets.length, 1);
+  if (unplaced.length > 0 && unplaced.length === wished) return { ...done, refusals: [...done.refusals, ...problems] };
+  return { ...done, draft, aboutPlan: true, warnings: [...done.warnings, ...problems] };
 }

@@ -8,7 +8,6 @@ import {
   freeNodeId,
   type Json,
   type NameChoice,
-  nodeOf,
   sourceOf,
   type Wiring,
 } from './draft.ts';
@@ -48,32 +47,38 @@ export const providable: readonly ResourceKind[] = ['lora', 'config', 'environme
 
 /** Where a draft stands, so that further steps can go on from it. */
 export function readFlow(draft: Draft, wiring: Wiring): Flow {
-  const made = draft.nodes.filter((node) => makesModel(wiring, node)).map(({ node_id }) => node_id);
-  const consumed = new Set(
-    draft.nodes.filter((node) => makesModel(wiring, node)).map((node) => modelSource(wiring, node)),
-  );
-  const last = nodeOf(draft, made.at(-1));
-  const siblings = made.filter((id) => !consumed.has(id) && nodeOf(draft, id)?.task_name === last?.task_name);
-  const provided = new Map<ResourceKind, string>();
-  let newestLoader: string | undefined;
-  for (const { node_id, task_name } of draft.nodes) {
-    if (wiring.producer('dataset')?.name === task_name) newestLoader = node_id;
-    for (const kind of providable) if (wiring.producer(kind)?.name === task_name) provided.set(kind, node_id);
-  }
-  const named = draft.nodes
-    .filter((node) => node.asked && !makesModel(wiring, node))
-    .map((node) => refOf(wiring, draft, node));
+  const makers = draft.nodes.filter((node) => makesModel(wiring, node));
+  const named = draft.nodes.filter((node) => node.asked && !makers.includes(node));
+  const loader = wiring.producer('dataset')?.name;
   return {
     wiring,
     draft,
-    frontier: (siblings.length > 0 ? siblings : made.slice(-1)).map((node) => ({ node })),
-    subject: distinct(named.filter((ref) => ref !== undefined)),
-    made,
-    newestLoader,
-    provided,
+    frontier: frontierOf(makers, wiring),
+    subject: distinct(named.map((node) => refOf(wiring, draft, node)).filter((ref) => ref !== undefined)),
+    made: makers.map(({ node_id }) => node_id),
+    newestLoader: draft.nodes.findLast(({ task_name }) => task_name === loader)?.node_id,
+    provided: providedIn(draft, wiring),
     ahead: [],
     servesExisting: false,
   };
+}
+
+/** The newest model, and those of the same task that nothing was made from either. */
+function frontierOf(makers: readonly DraftNode[], wiring: Wiring): ModelRef[] {
+  const last = makers.at(-1);
+  const consumed = new Set(makers.map((node) => modelSource(wiring, node)));
+  const siblings = makers.filter(({ node_id, task_name }) => !consumed.has(node_id) && task_name === last?.task_name);
+  return (siblings.length > 0 ? siblings : makers.slice(-1)).map(({ node_id }) => ({ node: node_id }));
+}
+
+/** The newest node that makes a resource, of each kind that serves all steps after it. */
+function providedIn(draft: Draft, wiring: Wiring): Map<ResourceKind, string> {
+  const provided = new Map<ResourceKind, string>();
+  for (const kind of providable) {
+    const node = draft.nodes.findLast(({ task_name }) => task_name === wiring.producer(kind)?.name);
+    if (node !== undefined) provided.set(kind, node.node_id);
+  }
+  return provided;
 }
 
 export function makesModel(wiring: Wiring, node: DraftNode): boolean {
