@@ -5,12 +5,15 @@ import type { SmallWord } from './vocabulary/small-words.ts';
 /** Numbers with the places where they stand. */
 export type Row = { amount: ItemOf<'amount'>; at: number }[];
 
+/** More numbers than this are no values of one input; it bounds the work on long messages. */
+const longestRow = 32;
+
 /** The numbers that stand here with nothing but commas, "and" or "or" between. */
 export function rowAt(items: readonly Item[], from: number): Row {
   const row: Row = [];
   for (let at = from; ; ) {
     const amount = items[at];
-    if (amount?.k !== 'amount') return row;
+    if (amount?.k !== 'amount' || row.length === longestRow) return row;
     row.push({ amount, at });
     const behind = at + 1;
     at = behind;

@@ -13,6 +13,9 @@ export interface Phrases {
   after(text: string): string | undefined;
 }
 
+/** Bounds what `…` stands for, so that no long message takes long. */
+const widestGap = 100;
+
 export function phrases(...listed: string[]): Phrases {
   const any = `(?:${listed.map(toPattern).join('|')})`;
   const somewhere = new RegExp(any);
@@ -43,7 +46,7 @@ function toPattern(phrase: string): string {
   return phrase
     .split(' … ')
     .map((part) => part.split(' ').map(oneOf).join(' '))
-    .join('.*');
+    .join(`.{0,${widestGap}}`);
 }
 
 function oneOf(words: string): string {
