@@ -1,6 +1,6 @@
 /**
  * @typedef {import('../src/core/events.ts').Frame} Frame
- * @typedef {import('../src/core/events.ts').TaskProgress} TaskProgress
+ * @typedef {import('../src/core/events.ts').EventOf<'task_progress'>} TaskProgress
  * @typedef {import('../src/core/pipeline.ts').Pipeline} Pipeline
  * @typedef {import('../src/core/pipeline.ts').PipelineNode} PipelineNode
  * @typedef {'planned' | 'waiting' | 'running' | 'succeeded' | 'failed' | 'skipped' | 'cancelled'} NodeState
@@ -15,7 +15,7 @@
  * @property {string} [taskId]
  * @property {number} attempt
  * @property {string} [startedAt]
- * @property {Omit<TaskProgress, 'type'>} [progress]
+ * @property {Pick<TaskProgress, 'phase' | 'step' | 'total' | 'eta_seconds' | 'metrics'>} [progress]
  * @property {ShownError} [error]
  * @property {string} [retryAt]
  * @property {string} [because]
