@@ -73,9 +73,17 @@ function required([value]: string[], form: string): string {
   throw new UserError('wrong_arguments', `Something is missing: trainyard ${form}`);
 }
 
+const interrupted = new AbortController();
+
+/** Nobody may be reading any more (`trainyard status | head -1`): that is no reason to stop working. */
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
+}
+
 /** The first Ctrl-C asks for an orderly end, the second one ends at once. */
 function createContext(json: boolean): CommandContext {
-  const interrupted = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => {
       if (interrupted.signal.aborted) process.exit(exitCodes.interrupted);
@@ -93,10 +101,14 @@ function createContext(json: boolean): CommandContext {
 }
 
 function report(error: unknown): number {
+  // Whatever failed on the way out of an interrupted command failed because of that.
+  if (interrupted.signal.aborted) {
+    process.stderr.write('Interrupted.\n');
+    return exitCodes.interrupted;
+  }
   const { kind, message, hint } = toTaskError(error);
   const text = kind === 'bug' && error instanceof Error ? (error.stack ?? message) : message;
   process.stderr.write(`${text}${hint === undefined ? '' : `\n${hint}`}\n`);
-  if (error instanceof UserError && error.code === 'interrupted') return exitCodes.interrupted;
   return kind === 'user' ? exitCodes.wrongInput : exitCodes.failed;
 }
 

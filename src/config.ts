@@ -5,11 +5,7 @@ import { loadEnvFile } from 'node:process';
 import { z } from 'zod';
 import { UserError } from './core/errors.ts';
 
-/** An empty variable counts as one that is not set, as `.env` files have it. */
-const optionalText = z
-  .string()
-  .transform((text) => (text.trim() === '' ? undefined : text.trim()))
-  .optional();
+const optionalText = z.string().optional();
 
 /** Every variable that Trainyard reads, with what it means. `.env.example` is checked against it. */
 export const environmentSchema = z.object({
@@ -71,8 +67,10 @@ export function loadConfig(): Config {
   return parseConfig(process.env);
 }
 
+/** A blank variable counts as one that is not set, as `.env` files have it. */
 export function parseConfig(environment: NodeJS.ProcessEnv): Config {
-  const parsed = environmentSchema.safeParse(environment);
+  const set = Object.entries(environment).filter(([, value]) => value?.trim());
+  const parsed = environmentSchema.safeParse(Object.fromEntries(set));
   if (!parsed.success) {
     const faults = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
     throw new UserError('wrong_configuration', `The configuration is wrong: ${faults.join('; ')}.`, {

@@ -25,6 +25,7 @@ export function lockInstance(home: string): InstanceLock {
     db.exec('BEGIN EXCLUSIVE');
   } catch (cause) {
     db.close();
+    if ((cause as { code?: unknown }).code !== 'SQLITE_BUSY') throw cause;
     const server = readServerAddress(home);
     const where = server === undefined ? '' : ` (process ${server.pid}, ${server.url})`;
     throw new UserError('already_running', `Another Trainyard works on ${home}${where}.`, {

@@ -7,7 +7,9 @@ import { catalogue } from '../tasks/index.ts';
 import { registry } from '../tasks/registry.ts';
 import type { Config } from './config.ts';
 import { inspectPipeline } from './core/check-pipeline.ts';
+import { UserError } from './core/errors.ts';
 import type { Pipeline } from './core/pipeline.ts';
+import type { Task } from './core/task.ts';
 import { createCapacity, type Machine } from './executor/capacity.ts';
 import { createExecutor } from './executor/executor.ts';
 import { openSqliteJournal } from './executor/sqlite-journal.ts';
@@ -21,6 +23,7 @@ import { createConversationService } from './services/conversations.ts';
 import { createPipelineService } from './services/pipelines.ts';
 import type { Services } from './services/services.ts';
 import { createTaskService } from './services/tasks.ts';
+import { openFile } from './sqlite-file.ts';
 import { createArtifactStore } from './store/artifact-store.ts';
 import { createHttpApp } from './transports/http.ts';
 import { listen } from './transports/listen.ts';
@@ -43,60 +46,79 @@ const root = join(import.meta.dirname, '..');
  * @throws UserError where another process serves the same home, or the port is taken.
  */
 export async function startApp(config: Config): Promise<App> {
-  mkdirSync(config.home, { recursive: true });
-  const lock = lockInstance(config.home);
+  makeHome(config.home);
+  // Released in reverse order, at the end or as soon as a step fails: the lock is held longest.
+  await using acquired = new AsyncDisposableStack();
+  const lock = openFile(config.home, 'nothing', lockInstance);
+  acquired.defer(() => lock.release());
+  const machine = await readMachine();
+  const journal = openFile(join(config.home, 'journal.sqlite'), 'the record of every run', openSqliteJournal);
+  acquired.defer(() => journal.close());
+  const checkpointer = openFile(join(config.home, 'conversations.sqlite'), 'open questions and plans', openSaver);
+  const store = createArtifactStore(join(config.home, 'artifacts'));
+  const executor = createExecutor({
+    catalogue,
+    journal,
+    store,
+    capacity: createCapacity(machine, config.maxTasks),
+    runnerFor: createRunners(config, store),
+    attemptsDirectory: join(config.home, 'attempts'),
+    releaseAttempt: tidyAttemptFolder,
+    onBug: logBug,
+  });
+  acquired.defer(() => executor.close());
+  const tasks = createTaskService(catalogue);
+  const fullName = createNames(registry).exact;
+  const pipelines = createPipelineService({ catalogue, executor, journal, machine, fullName });
+  const act = createActions(catalogue, tasks, pipelines);
+  const agent = createPlanner(config, machine, {
+    checkpointer,
+    submit: async (pipeline, { userId, conversationId, idempotencyKey }) =>
+      pipelines.submit(pipeline, { userId }, { conversationId, idempotencyKey }),
+    act: ({ name, args }, { userId }) => act(name, args, { userId }),
+  });
+  const services = { tasks, pipelines, conversations: createConversationService(agent, journal, logBug) };
+  // The port is taken before anything is recovered, and requests wait until that is done.
+  const recovered = Promise.withResolvers<void>();
+  const http = createHttpApp({
+    services,
+    webDirectory: join(root, 'web'),
+    version: readVersion(),
+    ready: recovered.promise,
+  });
+  addWebSocket(http, services, journal);
+  const server = await listen(http, config.host, config.port);
+  acquired.defer(() => server.close());
+  services.conversations.recover();
+  await executor.recover();
+  recovered.resolve();
+  lock.announce({ pid: process.pid, url: server.url });
+  const held = acquired.move();
+  return {
+    services,
+    url: server.url,
+    recovered: journal.pipelines({ state: 'running', limit: 1000 }).length,
+    close: () => held.disposeAsync(),
+  };
+}
+
+function makeHome(home: string): void {
   try {
-    const machine = await readMachine();
-    const journal = openSqliteJournal(join(config.home, 'journal.sqlite'));
-    const store = createArtifactStore(join(config.home, 'artifacts'));
-    const { runnerFor } = createRunners(config, store);
-    const executor = createExecutor({
-      catalogue,
-      journal,
-      store,
-      capacity: createCapacity(machine, config.maxTasks),
-      runnerFor,
-      attemptsDirectory: join(config.home, 'attempts'),
-      releaseAttempt: tidyAttemptFolder,
-      onBug: logBug,
+    mkdirSync(home, { recursive: true });
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new UserError('home_unusable', `The folder ${home} cannot be made: ${reason}.`, {
+      hint: 'Set TRAINYARD_HOME to a folder that this user may write.',
+      cause,
     });
-    const tasks = createTaskService(catalogue);
-    const pipelines = createPipelineService({
-      catalogue,
-      executor,
-      journal,
-      machine,
-      fullName: createNames(registry).exact,
-    });
-    const act = createActions(catalogue, tasks, pipelines);
-    const agent = createPlanner(config, machine, {
-      checkpointer: SqliteSaver.fromConnString(join(config.home, 'conversations.sqlite')),
-      submit: async (pipeline, { userId, conversationId, idempotencyKey }) =>
-        pipelines.submit(pipeline, { userId }, { conversationId, idempotencyKey }),
-      act: ({ name, args }, { userId }) => act(name, args, { userId }),
-    });
-    const services = { tasks, pipelines, conversations: createConversationService(agent, journal, logBug) };
-    const http = createHttpApp({ services, webDirectory: join(root, 'web'), version: readVersion() });
-    addWebSocket(http, services, journal);
-    services.conversations.recover();
-    await executor.recover();
-    const server = await listen(http, config.host, config.port);
-    lock.announce({ pid: process.pid, url: server.url });
-    return {
-      services,
-      url: server.url,
-      recovered: journal.pipelines({ state: 'running', limit: 1000 }).length,
-      async close() {
-        server.close();
-        await executor.close();
-        journal.close();
-        lock.release();
-      },
-    };
-  } catch (error) {
-    lock.release();
-    throw error;
   }
+}
+
+/** The checkpointer opens its file only when it is used; a first question shows a damaged one now. */
+function openSaver(file: string): SqliteSaver {
+  const saver = SqliteSaver.fromConnString(file);
+  saver.db.pragma('schema_version');
+  return saver;
 }
 
 /** The agent with this machine's word on what can run; without `submit` it only plans. */
@@ -121,7 +143,7 @@ function createRunners(config: Config, store: ReturnType<typeof createArtifactSt
   const prepare = environmentMaker({ ...directories, toolEnvironment });
   const inProcess = createInProcessRunner(store, prepare);
   const venv = createVenvRunner({ store, ...directories, toolEnvironment, taskEnvironment }, prepare);
-  return { runnerFor: ({ work }: { work: { where: string } }) => (work.where === 'server' ? inProcess : venv) };
+  return ({ work }: Task) => (work.where === 'server' ? inProcess : venv);
 }
 
 function readVersion(): string {

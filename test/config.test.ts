@@ -17,6 +17,11 @@ describe('the configuration', () => {
     expect(parseConfig(Object.fromEntries(set)).openai).toBeUndefined();
   });
 
+  it('takes a blank variable for one that is not set', () => {
+    const blank = Object.fromEntries(Object.keys(environmentSchema.shape).map((name) => [name, ' ']));
+    expect(parseConfig(blank)).toMatchObject({ port: 4747, host: '127.0.0.1', openai: undefined });
+  });
+
   it('names each variable with a wrong value', () => {
     expect(() => parseConfig({ TRAINYARD_PORT: 'http', TRAINYARD_MAX_TASKS: '0' })).toThrow(
       /TRAINYARD_PORT.*TRAINYARD_MAX_TASKS/,

@@ -1,6 +1,11 @@
 import { z } from 'zod';
 
-const id = z.string().min(1).max(200);
+const id = z
+  .string()
+  .min(1)
+  .max(200)
+  // Records by id are plain objects, in which this one name means something else.
+  .refine((text) => text !== '__proto__', 'this name cannot be used');
 const values = z.record(z.string(), z.json());
 
 export const maxNodes = 10_000;

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { type CheckedPipeline, checkPipeline } from '../core/check-pipeline.ts';
 import { toTaskError, UserError } from '../core/errors.ts';
 import type { EventOf, Frame, TrainyardEvent } from '../core/events.ts';
@@ -12,7 +12,7 @@ import { applyFrame, beginRun, idsOf, type PipelineRun, pipelineIds, type TaskRu
 export interface SubmitRequest {
   userId: string;
   conversationId?: string;
-  /** A second submission with the same key returns the first one's pipeline. */
+  /** The same pipeline submitted again with the same key is the first one's; another one is refused. */
   idempotencyKey?: string;
 }
 
@@ -45,6 +45,9 @@ export interface ExecutorOptions extends Omit<AttemptsOptions, 'now' | 'random' 
   now?: () => number;
   random?: () => number;
 }
+
+/** Whether a start of that weight has found no room: then none after it is tried in the same turn. */
+type Full = Record<'heavy' | 'light', boolean>;
 
 /**
  * Runs pipelines. What to do next is decided by `nextSteps` from the journal's state alone; here it is
@@ -116,15 +119,16 @@ export function createExecutor(options: ExecutorOptions): Executor {
   }
 
   function decide(starts: (() => void)[]): TrainyardEvent[] {
+    const full: Full = { heavy: false, light: false };
     return [...runs.values()].flatMap((run) =>
-      nextSteps(run, now()).flatMap((step) => eventOf(run, step, starts) ?? []),
+      nextSteps(run, now()).flatMap((step) => eventOf(run, step, starts, full) ?? []),
     );
   }
 
-  function eventOf(run: PipelineRun, step: Step, starts: (() => void)[]): TrainyardEvent | undefined {
+  function eventOf(run: PipelineRun, step: Step, starts: (() => void)[], full: Full): TrainyardEvent | undefined {
     switch (step.do) {
       case 'start':
-        return startEvent(run, step.task, starts);
+        return startEvent(run, step.task, starts, full);
       case 'skip':
         return { type: 'task_skipped', ...idsOf(run, step.task), because: step.because };
       case 'cancel':
@@ -137,11 +141,14 @@ export function createExecutor(options: ExecutorOptions): Executor {
   }
 
   /** The event of a start for which there is room, or of a failure to get that far; undefined where it waits. */
-  function startEvent(run: PipelineRun, task: TaskRun, starts: (() => void)[]): TrainyardEvent | undefined {
+  function startEvent(run: PipelineRun, task: TaskRun, starts: (() => void)[], full: Full): TrainyardEvent | undefined {
+    const weight = task.node.task.requiresIsolation ? 'heavy' : 'light';
+    if (full[weight]) return undefined;
     try {
       const inputs = nodeInputs(run, task);
       attempts.resourcesOf(inputs);
       const lease = capacity.take(task.node.task, inputs);
+      full[weight] = lease === undefined;
       if (lease === undefined) return undefined;
       const previous = task.attemptId;
       starts.push(() => attempts.start(run, task, lease, previous));
@@ -177,10 +184,24 @@ export function createExecutor(options: ExecutorOptions): Executor {
     return run;
   }
 
+  function submittedBefore(known: { pipeline_id: string; request: string }, request: string): Submitted {
+    if (known.request === request) return submitted(existingRun(known.pipeline_id));
+    throw new UserError('idempotency_key_reused', `This idempotency key stands for ${known.pipeline_id} already.`, {
+      hint: 'Send another key with another pipeline.',
+    });
+  }
+
   function stopAttempts(run: PipelineRun): void {
     for (const { attemptId } of run.tasks.values()) {
       if (attemptId !== undefined) attempts.stop(attemptId, new Cancelled('The pipeline was cancelled.'));
     }
+  }
+
+  /** What cannot be taken up, such as a pipeline whose task is gone, is left as it is and keeps no one else. */
+  async function recoverPipeline(pipelineId: string): Promise<void> {
+    const run = existingRun(pipelineId);
+    runs.set(pipelineId, run);
+    await recoverRun(run);
   }
 
   async function recoverRun(run: PipelineRun): Promise<void> {
@@ -196,8 +217,9 @@ export function createExecutor(options: ExecutorOptions): Executor {
     run: findRun,
 
     submit(checked, { userId, conversationId, idempotencyKey }) {
-      const known = idempotencyKey && journal.pipelineByIdempotencyKey(idempotencyKey);
-      if (known) return submitted(existingRun(known));
+      const request = createHash('sha256').update(JSON.stringify(checked.pipeline)).digest('hex');
+      const known = idempotencyKey === undefined ? undefined : journal.submission(userId, idempotencyKey);
+      if (known !== undefined) return submittedBefore(known, request);
       const pipeline_id = freeId(journal, checked.pipeline.pipeline_id);
       const taskIds = [...checked.nodes.keys()].map((node) => [node, `task_${randomBytes(8).toString('hex')}`]);
       const event: EventOf<'pipeline_submitted'> = {
@@ -208,7 +230,10 @@ export function createExecutor(options: ExecutorOptions): Executor {
         pipeline: { ...checked.pipeline, pipeline_id },
         task_ids: Object.fromEntries(taskIds),
       };
-      const [frame] = journal.append([event], idempotencyKey === undefined ? {} : { idempotencyKey });
+      const [frame] = journal.append(
+        [event],
+        idempotencyKey === undefined ? undefined : { userId, key: idempotencyKey, request },
+      );
       if (frame?.type !== 'pipeline_submitted') throw new Error('The journal lost a submission.');
       const run = beginRun(frame, checked);
       runs.set(pipeline_id, run);
@@ -238,9 +263,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
 
     async recover() {
       for (const { pipeline_id } of journal.pipelines({ state: 'running', limit: Number.MAX_SAFE_INTEGER })) {
-        const run = existingRun(pipeline_id);
-        runs.set(pipeline_id, run);
-        await recoverRun(run);
+        await recoverPipeline(pipeline_id).catch(onBug);
       }
       schedule();
     },

@@ -22,17 +22,26 @@ export interface ReadFrames {
   conversationId?: string;
 }
 
+/** What makes a second submission with the same key the same one. */
+export interface Submission {
+  userId: string;
+  key: string;
+  /** A hash of what was asked for. */
+  request: string;
+}
+
 /** The record of everything that happened, in one sequence. What `append` returned is on the disk. */
 export interface Journal {
   /** Writes events in one transaction: all of them or none. */
-  append(events: readonly TrainyardEvent[], options?: { idempotencyKey?: string }): Frame[];
+  append(events: readonly TrainyardEvent[], submission?: Submission): Frame[];
   read(options: ReadFrames): Frame[];
   /** Sequence number of the last frame, 0 when there is none. */
   lastSeq(): number;
   /** Called after each append; returns what ends it. */
   onAppend(listener: () => void): () => void;
 
-  pipelineByIdempotencyKey(key: string): string | undefined;
+  /** The submission that used a user's idempotency key. */
+  submission(userId: string, key: string): { pipeline_id: string; request: string } | undefined;
   pipeline(pipelineId: string): PipelineSummary | undefined;
   pipelines(options: { userId?: string; state?: PipelineState; limit: number }): PipelineSummary[];
   /** The pipeline that a task run belongs to. */

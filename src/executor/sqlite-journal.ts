@@ -1,7 +1,7 @@
 import Database from 'better-sqlite3';
 import { eventSchema, type Frame, type TrainyardEvent } from '../core/events.ts';
 import { type Resource, resourceSchema } from '../core/resource.ts';
-import type { Journal, PipelineState, PipelineSummary, ReadFrames } from './journal.ts';
+import type { Journal, PipelineState, PipelineSummary, ReadFrames, Submission } from './journal.ts';
 
 const schemaVersion = 1;
 
@@ -27,7 +27,13 @@ const schema = `
   );
   CREATE INDEX pipelines_by_state ON pipelines (state, seq);
   CREATE TABLE task_runs (task_id TEXT PRIMARY KEY, pipeline_id TEXT NOT NULL) WITHOUT ROWID;
-  CREATE TABLE submissions (idempotency_key TEXT PRIMARY KEY, pipeline_id TEXT NOT NULL) WITHOUT ROWID;
+  CREATE TABLE submissions (
+    user_id TEXT NOT NULL,
+    idempotency_key TEXT NOT NULL,
+    pipeline_id TEXT NOT NULL,
+    request TEXT NOT NULL,
+    PRIMARY KEY (user_id, idempotency_key)
+  ) WITHOUT ROWID;
   CREATE TABLE unanswered (seq INTEGER PRIMARY KEY, conversation_id TEXT NOT NULL, user_id TEXT NOT NULL, message_id TEXT);
   CREATE TABLE resources (resource_id TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
 `;
@@ -45,21 +51,21 @@ export function openSqliteJournal(file: string, now: () => Date = () => new Date
   const listeners = new Set<() => void>();
   const reads = prepareReads(db);
 
-  const write = db.transaction((events: readonly TrainyardEvent[], idempotencyKey?: string): Frame[] =>
+  const write = db.transaction((events: readonly TrainyardEvent[], submission?: Submission): Frame[] =>
     events.map((event) => {
       const time = now().toISOString();
       const pipelineId = 'pipeline_id' in event ? event.pipeline_id : null;
       const row = insertEvent.get(time, pipelineId, event.conversation_id ?? null, JSON.stringify(event));
       const frame: Frame = { seq: (row as { seq: number }).seq, time, ...event };
-      project(frame, idempotencyKey);
+      project(frame, submission);
       return frame;
     }),
   );
 
   return {
     ...reads,
-    append(events, { idempotencyKey } = {}) {
-      const frames = write.immediate(events, idempotencyKey);
+    append(events, submission) {
+      const frames = write.immediate(events, submission);
       for (const listener of listeners) listener();
       return frames;
     },
@@ -84,12 +90,12 @@ function prepareSchema(db: Database.Database, file: string): void {
 }
 
 /** Keeps the tables that answer questions in step with the events, within their transaction. */
-function createProjection(db: Database.Database): (frame: Frame, idempotencyKey?: string) => void {
+function createProjection(db: Database.Database): (frame: Frame, submission?: Submission) => void {
   const addPipeline = db.prepare(
     `INSERT INTO pipelines (pipeline_id, user_id, conversation_id, name, state, submitted_at, seq)
      VALUES (?, ?, ?, ?, 'running', ?, ?)`,
   );
-  const addSubmission = db.prepare('INSERT INTO submissions VALUES (?, ?)');
+  const addSubmission = db.prepare('INSERT INTO submissions VALUES (@userId, @key, @pipelineId, @request)');
   const addTaskRun = db.prepare('INSERT INTO task_runs VALUES (?, ?)');
   const setState = db.prepare('UPDATE pipelines SET state = ?, finished_at = ? WHERE pipeline_id = ?');
   const addResource = db.prepare('INSERT OR IGNORE INTO resources VALUES (?, ?)');
@@ -100,13 +106,13 @@ function createProjection(db: Database.Database): (frame: Frame, idempotencyKey?
        SELECT min(seq) FROM unanswered WHERE conversation_id = ? AND user_id = ? AND message_id IS ?)`,
   );
 
-  return (frame, idempotencyKey) => {
+  return (frame, submission) => {
     switch (frame.type) {
       case 'pipeline_submitted': {
         const { pipeline_id, user_id, conversation_id, pipeline, time, seq } = frame;
         addPipeline.run(pipeline_id, user_id, conversation_id ?? null, pipeline.name ?? null, time, seq);
         for (const taskId of Object.values(frame.task_ids)) addTaskRun.run(taskId, pipeline_id);
-        if (idempotencyKey !== undefined) addSubmission.run(idempotencyKey, pipeline_id);
+        if (submission !== undefined) addSubmission.run({ ...submission, pipelineId: pipeline_id });
         break;
       }
       case 'pipeline_retried':
@@ -143,7 +149,7 @@ function prepareReads(db: Database.Database): Reads {
     ofConversation: db.prepare(`${select} AND conversation_id = @conversationId ${tail}`),
   };
   const lastSeq = db.prepare('SELECT coalesce(max(seq), 0) FROM events').pluck();
-  const byKey = db.prepare('SELECT pipeline_id FROM submissions WHERE idempotency_key = ?').pluck();
+  const byKey = db.prepare('SELECT pipeline_id, request FROM submissions WHERE user_id = ? AND idempotency_key = ?');
   const columns = 'pipeline_id, user_id, conversation_id, name, state, submitted_at, finished_at';
   const pipeline = db.prepare(`SELECT ${columns} FROM pipelines WHERE pipeline_id = ?`);
   const pipelines = db.prepare(
@@ -164,7 +170,7 @@ function prepareReads(db: Database.Database): Reads {
   return {
     read: (options) => framesFor(options).map(parseFrame),
     lastSeq: () => Number(lastSeq.get()),
-    pipelineByIdempotencyKey: (key) => byKey.get(key) as string | undefined,
+    submission: (userId, key) => byKey.get(userId, key) as { pipeline_id: string; request: string } | undefined,
     pipeline: (pipelineId) => pipeline.get(pipelineId) as PipelineSummary | undefined,
     pipelines: ({ userId, state, limit }: { userId?: string; state?: PipelineState; limit: number }) =>
       pipelines.all({ userId: userId ?? null, state: state ?? null, limit }) as PipelineSummary[],

@@ -37,16 +37,15 @@ export function createProcessRunner({ name, store, command }: ProcessRunnerOptio
       const { argv, env } = await command(attempt, options);
       await prepareAttemptFolder(attempt, store);
       options.signal.throwIfAborted();
-      const exit = launch(attempt.folder, argv, env);
-      return runningAttempt(attempt, () => exit.ended);
+      return runningAttempt(attempt, launch(attempt.folder, argv, env));
     },
 
     async find(attempt) {
-      if (await hasResult(attempt.folder)) return runningAttempt(attempt, () => undefined);
       await abandon(attempt.folder);
       const pid = await readPid(attempt.folder);
-      if (pid === undefined || !(await isWorkingFor(attempt.folder, pid))) return undefined;
-      return runningAttempt(attempt, () => undefined);
+      const found = runningAttempt(attempt, { pid, isChild: false, ended: undefined });
+      if (await hasResult(attempt.folder)) return found;
+      return pid !== undefined && (await isWorkingFor(attempt.folder, pid)) ? found : undefined;
     },
   };
 }
@@ -66,7 +65,16 @@ interface Ending {
   signal: string | null;
 }
 
-function launch(folder: string, argv: readonly string[], env: Record<string, string>): { ended: Ending | undefined } {
+/** The process of an attempt, as far as this process knows it. */
+interface Work {
+  pid: number | undefined;
+  /** Whether this process started it, and is told of its end; else it is looked for by its command line. */
+  isChild: boolean;
+  /** Set when a child has ended. */
+  ended: Ending | undefined;
+}
+
+function launch(folder: string, argv: readonly string[], env: Record<string, string>): Work {
   const log = openSync(join(folder, 'log.txt'), 'a');
   try {
     const child = spawn('/bin/sh', ['-c', launchScript, folder, ...argv], {
@@ -75,31 +83,40 @@ function launch(folder: string, argv: readonly string[], env: Record<string, str
       detached: true,
       stdio: ['ignore', log, log],
     });
-    const exit: { ended: Ending | undefined } = { ended: undefined };
+    // The shell becomes the task (`exec`), so its id is the task's.
+    const work: Work = { pid: child.pid, isChild: true, ended: undefined };
     child.once('exit', (code, signal) => {
-      exit.ended = { code, signal };
+      work.ended = { code, signal };
     });
     child.once('error', () => {
-      exit.ended = { code: 127, signal: null };
+      work.ended = { code: 127, signal: null };
     });
     // The task is to go on when this process ends.
     child.unref();
-    return exit;
+    return work;
   } finally {
     closeSync(log);
   }
 }
 
-function runningAttempt(attempt: Attempt, ending: () => Ending | undefined): RunningAttempt {
-  return { follow: (options) => follow(attempt, ending, options) };
+function runningAttempt(attempt: Attempt, work: Work): RunningAttempt {
+  return {
+    async follow(options) {
+      try {
+        return await follow(attempt, work, options);
+      } finally {
+        // However it ended, an attempt that is over for us must not go on by itself.
+        if (!options.detach.aborted) await stopGroup(attempt.folder, work, attempt.limits.graceMs);
+      }
+    },
+  };
 }
 
 async function follow(
-  attempt: Attempt,
-  ending: () => Ending | undefined,
+  { folder, limits }: Attempt,
+  work: Work,
   { fromOffset, onReport, signal, detach }: FollowOptions,
 ): Promise<TaskResult> {
-  const { folder } = attempt;
   let offset = fromOffset;
   const drain = async () => {
     for (let read = await readReports(folder, offset); read.offset > offset; read = await readReports(folder, offset)) {
@@ -109,22 +126,25 @@ async function follow(
   };
   const either = AbortSignal.any([signal, detach]);
   while (!either.aborted) {
-    const over = await isOver(folder, ending());
+    const over = await isOver(folder, work);
     await drain();
-    if (over) return (await hasResult(folder)) ? readResult(folder) : fail(folder, ending());
+    if (over) return (await hasResult(folder)) ? readResult(folder) : fail(folder, work.ended);
     await sleep(pollMs, undefined, { signal: either }).catch(() => undefined);
   }
   detach.throwIfAborted();
-  await stopGroup(folder, ending, attempt.limits.graceMs);
+  await stopGroup(folder, work, limits.graceMs);
   await drain();
   throw signal.reason;
 }
 
 /** `result.json` is written last, so its presence ends the attempt; so does the end of the process. */
-async function isOver(folder: string, ended: Ending | undefined): Promise<boolean> {
-  if (ended !== undefined || (await hasResult(folder))) return true;
-  const pid = await readPid(folder);
-  return pid !== undefined && !(await isWorkingFor(folder, pid));
+async function isOver(folder: string, work: Work): Promise<boolean> {
+  return (await hasResult(folder)) || !(await isAlive(folder, work));
+}
+
+async function isAlive(folder: string, { pid, isChild, ended }: Work): Promise<boolean> {
+  if (isChild) return ended === undefined;
+  return pid !== undefined && isWorkingFor(folder, pid);
 }
 
 async function fail(folder: string, ended: Ending | undefined): Promise<never> {
@@ -141,13 +161,11 @@ async function fail(folder: string, ended: Ending | undefined): Promise<never> {
   });
 }
 
-async function stopGroup(folder: string, ending: () => Ending | undefined, graceMs: number): Promise<void> {
-  const pid = await readPid(folder);
-  if (pid === undefined) return abandon(folder);
-  const alive = async () => ending() === undefined && (await isWorkingFor(folder, pid));
-  if (!(await alive())) return;
+async function stopGroup(folder: string, work: Work, graceMs: number): Promise<void> {
+  const { pid } = work;
+  if (pid === undefined || !(await isAlive(folder, work))) return;
   signalGroup(pid, 'SIGTERM');
-  for (const deadline = performance.now() + graceMs; performance.now() < deadline && (await alive()); ) {
+  for (const deadline = performance.now() + graceMs; performance.now() < deadline && (await isAlive(folder, work)); ) {
     await sleep(pollMs);
   }
   // What is left of the group, children that outlived their parent too.

@@ -50,6 +50,7 @@ export async function converse(
   const signal = AbortSignal.any([context.signal, listening.signal]);
   const conversation = await client.converse(`cli_${randomUUID()}`, signal);
   try {
+    context.signal.throwIfAborted();
     conversation.send(message);
     for await (const frame of conversation.frames) {
       if (frame.type !== 'reply_sent') continue;
@@ -132,6 +133,7 @@ export async function submit(
 ): Promise<number> {
   const pipeline = addInputs(await readPipeline(file), inputs);
   await using client = await openClient(context.config);
+  context.signal.throwIfAborted();
   const submitted = await submitAsking(client, pipeline, context);
   context.say(`Submitted as ${submitted.pipeline_id}.`);
   if (!wait && client.embedded) {

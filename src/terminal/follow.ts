@@ -23,6 +23,7 @@ export async function followPipeline(
     else over.abort();
   };
   context.signal.addEventListener('abort', onInterrupt, { once: true });
+  if (context.signal.aborted) onInterrupt();
   try {
     for await (const frame of client.watch(pipelineId, over.signal)) {
       view.show(frame);

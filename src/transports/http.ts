@@ -19,13 +19,16 @@ export interface HttpOptions {
   /** Folder of the page's files. */
   webDirectory: string;
   version: string;
+  /** Settles when what an earlier process left is taken up; requests wait for it. */
+  ready: Promise<void>;
 }
 
 /** The routes of page and API. Each translates to one operation of a service. */
-export function createHttpApp({ services, webDirectory, version }: HttpOptions): Hono {
+export function createHttpApp({ services, webDirectory, version, ready }: HttpOptions): Hono {
   const { tasks, pipelines, conversations } = services;
   const app = new Hono();
   app.use(refuseForeigners());
+  app.use((_, next) => ready.then(next));
   app.use(
     secureHeaders({
       contentSecurityPolicy: { defaultSrc: ["'self'"], frameAncestors: ["'none'"], objectSrc: ["'none'"] },
@@ -107,6 +110,7 @@ const statusOfCode: Record<string, 404 | 409> = {
   no_log: 404,
   still_running: 409,
   nothing_to_retry: 409,
+  idempotency_key_reused: 409,
 };
 
 function sendError(error: Error, c: Context): Response {

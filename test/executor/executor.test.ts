@@ -142,6 +142,9 @@ describe('submission', () => {
     const first = workshop.executor.submit(checked, request);
     const second = workshop.executor.submit(checked, request);
     expect(second).toEqual(first);
+    const other = checkPipeline({ nodes: [add('b')] }, fakeCatalogue);
+    expect(() => workshop.executor.submit(other, request)).toThrow(/stands for/);
+    expect(workshop.executor.submit(other, { ...request, userId: 'another' })).not.toEqual(first);
   });
 
   it("keeps the author's pipeline_id and numbers a second one", () => {

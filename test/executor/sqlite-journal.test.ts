@@ -58,7 +58,7 @@ describe('the journal', () => {
   it('answers which pipeline a task run belongs to and how it stands', async () => {
     await using home = await temporaryFolder();
     const journal = openSqliteJournal(join(home.path, 'journal.sqlite'));
-    journal.append([submission('p1'), submission('p2')], { idempotencyKey: undefined as never });
+    journal.append([submission('p1'), submission('p2')]);
     journal.append([{ type: 'pipeline_finished', pipeline_id: 'p1', state: 'failed', seconds: 1 }]);
     expect(journal.pipelineOfTask('task_p2')).toBe('p2');
     expect(journal.pipelines({ state: 'running', limit: 10 }).map((row) => row.pipeline_id)).toEqual(['p2']);

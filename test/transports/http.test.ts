@@ -46,6 +46,7 @@ beforeEach(async () => {
     },
     webDirectory,
     version: 'test',
+    ready: Promise.resolve(),
   });
 });
 

@@ -1,0 +1,72 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { parseConfig } from '../src/config.ts';
+import { openSqliteJournal } from '../src/executor/sqlite-journal.ts';
+import { startApp } from '../src/main.ts';
+import { temporaryFolder } from './fakes/temporary-folder.ts';
+
+const configFor = (home: string, port = '0') =>
+  parseConfig({ TRAINYARD_HOME: home, TRAINYARD_PORT: port, PATH: process.env.PATH });
+
+describe('a start', () => {
+  it('is refused on a home that another one serves, with its address', async () => {
+    await using home = await temporaryFolder();
+    const app = await startApp(configFor(home.path));
+    await expect(startApp(configFor(home.path))).rejects.toThrow(app.url);
+    await app.close();
+    await (await startApp(configFor(home.path))).close();
+  });
+
+  it('that finds its port taken touches nothing and lets go of the home', async () => {
+    await using home = await temporaryFolder();
+    const journal = openSqliteJournal(join(home.path, 'journal.sqlite'));
+    journal.append([
+      {
+        type: 'pipeline_submitted',
+        pipeline_id: 'p',
+        user_id: 'local',
+        pipeline: { nodes: [{ node_id: 'a', task_name: 'load_config' }] },
+        task_ids: { a: 'task_a' },
+      },
+    ]);
+    journal.close();
+    const other = createServer().listen(0, '127.0.0.1');
+    await new Promise((resolve) => other.once('listening', resolve));
+    const { port } = other.address() as { port: number };
+    await expect(startApp(configFor(home.path, String(port)))).rejects.toMatchObject({ code: 'port_taken' });
+    other.close();
+    const after = openSqliteJournal(join(home.path, 'journal.sqlite'));
+    expect(after.lastSeq()).toBe(1);
+    after.close();
+    const app = await startApp(configFor(home.path));
+    expect(app.recovered).toBe(1);
+    await app.close();
+  });
+
+  it.each(['lock.sqlite', 'journal.sqlite', 'conversations.sqlite'])('names a damaged %s', async (name) => {
+    await using home = await temporaryFolder();
+    await writeFile(join(home.path, name), 'this is no database, whatever its name says '.repeat(100));
+    await expect(startApp(configFor(home.path))).rejects.toMatchObject({ code: 'database_unusable' });
+  });
+
+  it('says that its home cannot be made', async () => {
+    await using home = await temporaryFolder();
+    await writeFile(join(home.path, 'file'), '');
+    await expect(startApp(configFor(join(home.path, 'file', 'home')))).rejects.toMatchObject({ code: 'home_unusable' });
+  });
+
+  it('works in a home whose path has spaces and letters of all kinds', async () => {
+    await using home = await temporaryFolder();
+    const path = join(home.path, 'ein Zuhause für дом');
+    await mkdir(path);
+    const app = await startApp(configFor(path));
+    const { pipeline_id } = app.services.pipelines.submit(
+      { nodes: [{ node_id: 'a', task_name: 'load_config' }] },
+      { userId: 'local' },
+    );
+    await expect.poll(() => app.services.pipelines.status(pipeline_id, { userId: 'local' }).state).toBe('succeeded');
+    await app.close();
+  });
+});
