@@ -49,7 +49,7 @@ export async function startApp(config: Config): Promise<App> {
   makeHome(config.home);
   // Released in reverse order, at the end or as soon as a step fails: the lock is held longest.
   await using acquired = new AsyncDisposableStack();
-  const lock = openFile(config.home, 'nothing', lockInstance);
+  const lock = openFile(join(config.home, 'lock.sqlite'), 'nothing', () => lockInstance(config.home));
   acquired.defer(() => lock.release());
   const machine = await readMachine();
   const journal = openFile(join(config.home, 'journal.sqlite'), 'the record of every run', openSqliteJournal);

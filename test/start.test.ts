@@ -48,7 +48,10 @@ describe('a start', () => {
   it.each(['lock.sqlite', 'journal.sqlite', 'conversations.sqlite'])('names a damaged %s', async (name) => {
     await using home = await temporaryFolder();
     await writeFile(join(home.path, name), 'this is no database, whatever its name says '.repeat(100));
-    await expect(startApp(configFor(home.path))).rejects.toMatchObject({ code: 'database_unusable' });
+    await expect(startApp(configFor(home.path))).rejects.toMatchObject({
+      code: 'database_unusable',
+      message: expect.stringContaining(name),
+    });
   });
 
   it('says that its home cannot be made', async () => {

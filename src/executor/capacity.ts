@@ -1,5 +1,5 @@
 import type { AttemptLimits } from '../core/runner.ts';
-import type { Task } from '../core/task.ts';
+import type { Task, TaskNeeds } from '../core/task.ts';
 
 /** What this machine has for tasks. */
 export interface Machine {
@@ -35,7 +35,7 @@ export function createCapacity(machine: Machine, heavyTasks: number): Capacity {
   let heavy = 0;
   let light = 0;
 
-  function takeLight(memoryMib: number): Lease | undefined {
+  function takeLight({ memoryMib }: TaskNeeds): Lease | undefined {
     if (light >= maxLightTasks) return undefined;
     light += 1;
     return {
@@ -46,12 +46,12 @@ export function createCapacity(machine: Machine, heavyTasks: number): Capacity {
     };
   }
 
-  function takeHeavy(task: Task, memoryMib: number): Lease | undefined {
-    const wantsGpu = task.needs({}).gpu !== 'none' && machine.gpus.length > 0;
+  function takeHeavy({ memoryMib, gpu }: TaskNeeds): Lease | undefined {
+    const wantsGpu = gpu !== 'none' && machine.gpus.length > 0;
     if (heavy >= heavyTasks || (heavy > 0 && memoryMib > freeMemoryMib)) return undefined;
     if (wantsGpu && freeGpus.size === 0) return undefined;
     const gpus = wantsGpu ? [...freeGpus].slice(0, 1) : [];
-    for (const gpu of gpus) freeGpus.delete(gpu);
+    for (const id of gpus) freeGpus.delete(id);
     heavy += 1;
     freeMemoryMib -= memoryMib;
     return {
@@ -59,15 +59,15 @@ export function createCapacity(machine: Machine, heavyTasks: number): Capacity {
       release: () => {
         heavy -= 1;
         freeMemoryMib += memoryMib;
-        for (const gpu of gpus) freeGpus.add(gpu);
+        for (const id of gpus) freeGpus.add(id);
       },
     };
   }
 
   return {
     take(task, inputs) {
-      const { memoryMib } = task.needs(inputs);
-      return task.requiresIsolation ? takeHeavy(task, memoryMib) : takeLight(memoryMib);
+      const needs = task.needs(inputs);
+      return task.requiresIsolation ? takeHeavy(needs) : takeLight(needs);
     },
   };
 }

@@ -1,4 +1,3 @@
-import { delimiter } from 'node:path';
 import type { Resource } from '../core/resource.ts';
 import type { Attempt, FollowOptions, Runner } from '../core/runner.ts';
 import { createProcessRunner, type ProcessRunnerOptions } from './process.ts';
@@ -49,7 +48,7 @@ export function createVenvRunner(options: VenvOptions, prepare: PrepareEnvironme
         argv: [python, '-m', 'trainyard_runtime', attempt.folder],
         env: {
           ...options.taskEnvironment,
-          PYTHONPATH: [options.runtimeDirectory].join(delimiter),
+          PYTHONPATH: options.runtimeDirectory,
           PYTHONUNBUFFERED: '1',
           OMP_NUM_THREADS: String(cpuThreads),
           CUDA_VISIBLE_DEVICES: gpus.join(','),

@@ -2,15 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { toTaskError, UserError } from '../core/errors.ts';
 
 /** An error as a client gets it: a user's with all it says, anything else as an id under which the log has it. */
-export function clientError(error: unknown, log: (line: string) => void = writeLog): object {
+export function clientError(error: unknown): object {
   if (error instanceof UserError) {
     return { ...toTaskError(error), ...(error.faults.length > 0 && { faults: error.faults }) };
   }
   const id = randomUUID();
-  log(`${id} ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+  process.stderr.write(`${id} ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
   return { code: 'internal_error', message: `Something went wrong here; the log says more at ${id}.` };
-}
-
-function writeLog(line: string): void {
-  process.stderr.write(`${line}\n`);
 }
