@@ -33,9 +33,16 @@ export interface Who {
   conversationId: string;
 }
 
+export interface TurnOptions {
+  /** Takes the answer's text piece by piece while a model writes it; the reply holds the whole. */
+  onText?: (piece: string) => void;
+  /** Gives the turn up; the conversation stays as it was. */
+  signal?: AbortSignal;
+}
+
 export interface Agent {
   /** Understands one message and answers it. Messages of one conversation are taken one after the other. */
-  processMessage(text: string, who: Who): Promise<Reply>;
+  processMessage(text: string, who: Who, options?: TurnOptions): Promise<Reply>;
   /**
    * Answers an open question by its id with field values, by `node.input` or by `input`. An id that is
    * unknown, answered or another conversation's is refused.
@@ -61,18 +68,28 @@ export function createAgent(options: AgentOptions): Agent {
   });
   const stateOf = async (who: Who) => (await graph.getState(config(who))).values as Partial<State>;
 
-  async function runTurn(who: Who, message: string, answers: string): Promise<Reply> {
+  async function runTurn(who: Who, message: string, answers: string, options: TurnOptions = {}): Promise<Reply> {
+    const { onText, signal } = options;
     const input = { message, answers, ...who, reply: '', work: '' };
-    const { reply } = await graph.invoke(input, config(who));
+    const stream = await graph.stream(input, {
+      ...config(who),
+      ...(signal && { signal }),
+      streamMode: ['custom', 'values'],
+    });
+    let reply = '';
+    for await (const [mode, chunk] of stream) {
+      if (mode === 'custom') onText?.(chunk as string);
+      else reply = chunk.reply;
+    }
     return replySchema.parse(JSON.parse(reply));
   }
 
   return {
-    processMessage: (text, who) =>
+    processMessage: (text, who, options) =>
       inTurn(who, async () => {
         if (text.length > maxMessageLength)
           return refusal(`A message may have ${maxMessageLength} characters at most.`);
-        return runTurn(who, text, '');
+        return runTurn(who, text, '', options);
       }),
     answerQuestion: (questionId, values, who) =>
       inTurn(who, async () => {

@@ -22,9 +22,16 @@ export interface Understanding {
   warnings: string[];
 }
 
+/** What goes along with one turn, beside the words. */
+export interface Turn {
+  signal: AbortSignal;
+  /** Takes the answer's text piece by piece as the model writes it; what is shown so far is never taken back. */
+  onText: (piece: string) => void;
+}
+
 /** Reads a message as typed commands. It only proposes: names and values are resolved and checked after it. */
 export interface Engine {
-  understand(text: string, context: Context, signal: AbortSignal): Promise<Understanding>;
+  understand(text: string, context: Context, turn: Turn): Promise<Understanding>;
 }
 
 export interface EngineWorld {

@@ -107,7 +107,8 @@ export function createOpenAiEngine(options: OpenAiOptions, world: EngineWorld, o
   }
 
   return {
-    understand: async (text, context, signal): Promise<Understanding> => {
+    understand: async (text, context, turn): Promise<Understanding> => {
+      const { signal } = turn;
       try {
         const proposed = await propose(text, context, signal);
         const planned = context.plan.flatMap(({ inputs }) => Object.values(inputs));
@@ -115,7 +116,7 @@ export function createOpenAiEngine(options: OpenAiOptions, world: EngineWorld, o
         return { ...grounded, engine: name };
       } catch (error) {
         signal.throwIfAborted();
-        const read = await offline.understand(text, context, signal);
+        const read = await offline.understand(text, context, turn);
         return {
           ...read,
           warnings: [

@@ -1,3 +1,4 @@
+import type { LangGraphRunnableConfig } from '@langchain/langgraph';
 import type { Command } from '../commands.ts';
 import { doubtOf } from '../draft.ts';
 import type { Context } from '../engines/engine.ts';
@@ -7,10 +8,11 @@ import type { AgentWorld } from './world.ts';
 
 /** Reads the message as typed commands: the only node in which a model may speak. */
 export function createClassify(world: AgentWorld) {
-  return async (state: State, { signal }: { signal?: AbortSignal }): Promise<Update> => {
+  return async (state: State, { signal, writer }: LangGraphRunnableConfig): Promise<Update> => {
+    const turn = { signal: signal ?? new AbortController().signal, onText: (piece: string) => writer?.(piece) };
     const understood = state.answers
       ? { commands: answerCommands(state), engine: 'offline', warnings: [] }
-      : await world.engine.understand(state.message, contextOf(state, world), signal ?? new AbortController().signal);
+      : await world.engine.understand(state.message, contextOf(state, world), turn);
     const work: TurnWork = {
       ...understood,
       edits: [],
