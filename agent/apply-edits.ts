@@ -1,7 +1,7 @@
 /** Edits, carried out one after the other on the plan of a conversation. */
 import { addSteps } from './build-pipeline.ts';
 import { changeDraft } from './change-draft.ts';
-import { type Draft, emptyDraft } from './draft.ts';
+import { type Draft, emptyDraft, type Json } from './draft.ts';
 import { dropTasks } from './drop-tasks.ts';
 import { repeatPlan } from './repeat-plan.ts';
 import type { Edit, World } from './resolve-commands.ts';
@@ -36,6 +36,8 @@ function applyEdit(done: Applied, edit: Edit, world: World): Applied {
       const isEmpty = draft.nodes.length === 0;
       return isEmpty ? answered(draft, 'Nothing is left of the plan. Tell me what to do instead.') : planned(draft);
     }
+    case 'retry':
+      return applyRetry(done, edit, world);
     case 'forget':
       return answered(emptyDraft, 'I dropped the plan. Tell me what to do instead.');
     case 'approve':
@@ -60,6 +62,20 @@ function applyRun(done: Applied, edit: EditOf<'run'>, { catalogue, wiring }: Wor
     if (!(error instanceof RangeError)) throw error;
     return { ...done, refusals: [...done.refusals, error.message] };
   }
+}
+
+/** The run goes on with other values; the conversation's plan takes them, too, so that follow-ups build on them. */
+function applyRetry(done: Applied, { id, settings }: EditOf<'retry'>, { wiring }: World): Applied {
+  const several = Object.keys(settings).find((input) => settings[input]?.length !== 1);
+  if (several !== undefined) {
+    const problem = `A retry takes one ${several.replaceAll('_', ' ')}. Ask for a new run to try several.`;
+    return { ...done, refusals: [...done.refusals, problem] };
+  }
+  const inputs = Object.fromEntries(Object.entries(settings).map(([input, [value]]) => [input, value as Json]));
+  const change = { task: null, insteadOf: null, models: [], datasets: [], settings };
+  const draft = id === null && done.draft.nodes.length > 0 ? changeDraft(done.draft, change, wiring).draft : done.draft;
+  const args = { ...(id !== null && { id }), ...(Object.keys(inputs).length > 0 && { inputs }) };
+  return { ...done, draft, action: { name: 'retry', args } };
 }
 
 /** A change that fits nowhere is refused; of one that fits in part, the rest is a warning. */

@@ -49,6 +49,8 @@ export const commandSchema = z.discriminatedUnion('type', [
     datasets: z.array(datasetWishSchema),
     settings: z.array(settingSchema),
   }),
+  /** A failed pipeline goes on from where it stopped, with other values where some are given; null is the last one. */
+  z.strictObject({ type: z.literal('retry'), id: z.string().nullable(), settings: z.array(settingSchema) }),
   z.strictObject({ type: z.literal('approve') }),
   z.strictObject({ type: z.literal('forget') }),
   z.strictObject({ type: z.literal('show') }),

@@ -12,6 +12,7 @@ export type Edit =
   | { do: 'run'; extend: boolean; steps: ResolvedStep[] }
   | ({ do: 'change' } & Change)
   | ({ do: 'repeat' } & Repetition)
+  | { do: 'retry'; id: string | null; settings: Record<string, Json[]> }
   | { do: 'drop'; tasks: string[] }
   | { do: 'approve' | 'forget' | 'show' }
   | { do: 'action'; name: string; args: Record<string, Json> }
@@ -65,6 +66,10 @@ function resolveCommand(resolving: Resolving, command: Command): Edit[] {
     }
     case 'repeat':
       return [{ do: 'repeat', ...resolveVaried(resolving, command, null) }];
+    case 'retry': {
+      const settings = resolveSettings(resolving, command.settings, (input) => anyField(resolving, input));
+      return [{ do: 'retry', id: command.id, settings }];
+    }
     case 'drop':
       return [{ do: 'drop', tasks: command.tasks }];
     case 'action': {

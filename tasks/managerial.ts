@@ -67,8 +67,22 @@ export const managerialTasks: readonly Task[] = [
   manage(
     'retry',
     'Go on from the failed nodes of a pipeline',
-    ['retry pipeline_abc123', 'try the failed steps again'],
-    z.strictObject({ id: id.optional() }),
+    ['retry pipeline_abc123', 'retry with batch size 4'],
+    z.strictObject({
+      id: id.optional(),
+      inputs: z
+        .record(z.string(), z.json())
+        .optional()
+        .describe('Other values for inputs of what has not succeeded, such as a smaller batch_size'),
+    }),
+  ),
+  manage(
+    'compare_runs',
+    'Compare pipelines: the inputs in which they differ, and their metrics',
+    ['compare the last two runs', 'compare pipeline_abc123 and pipeline_def456'],
+    z.strictObject({
+      ids: z.array(z.string().min(1).max(200)).min(2).max(20).optional().describe('Ids of the pipelines; the last two by default'),
+    }),
   ),
   manage(
     'upload_artifact',
