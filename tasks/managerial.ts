@@ -81,7 +81,12 @@ export const managerialTasks: readonly Task[] = [
     'Compare pipelines: the inputs in which they differ, and their metrics',
     ['compare the last two runs', 'compare pipeline_abc123 and pipeline_def456'],
     z.strictObject({
-      ids: z.array(z.string().min(1).max(200)).min(2).max(20).optional().describe('Ids of the pipelines; the last two by default'),
+      ids: z
+        .array(z.string().min(1).max(200))
+        .min(2)
+        .max(20)
+        .optional()
+        .describe('Ids of the pipelines; the last two by default'),
     }),
   ),
   manage(

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { taskErrorSchema } from './errors.ts';
-import { pipelineSchema } from './pipeline.ts';
+import { nodeInputsSchema, pipelineSchema } from './pipeline.ts';
 import { replySchema } from './reply.ts';
 import { resourceSchema } from './resource.ts';
 
@@ -60,8 +60,12 @@ export const eventSchema = z.discriminatedUnion('type', [
   ofTask.extend({ type: z.literal('task_skipped'), because: z.string() }),
   ofTask.extend({ type: z.literal('task_cancelled') }),
   ofPipeline.extend({ type: z.literal('pipeline_cancel_requested'), user_id: z.string() }),
-  /** Failed, skipped and cancelled nodes wait again; finished ones stay finished. */
-  ofPipeline.extend({ type: z.literal('pipeline_retried'), user_id: z.string() }),
+  /** Failed, skipped and cancelled nodes wait again, some with other inputs; finished ones stay finished. */
+  ofPipeline.extend({
+    type: z.literal('pipeline_retried'),
+    user_id: z.string(),
+    inputs: nodeInputsSchema.optional(),
+  }),
   ofPipeline.extend({
     type: z.literal('pipeline_finished'),
     state: z.enum(['succeeded', 'failed', 'cancelled']),

@@ -32,4 +32,16 @@ export const pipelineSchema = z.strictObject({
 });
 export type Pipeline = z.infer<typeof pipelineSchema>;
 export type PipelineNode = Pipeline['nodes'][number];
+
+/** Other values for inputs of some nodes, by node and input. */
+export const nodeInputsSchema = z.record(z.string(), values);
+export type NodeInputs = z.infer<typeof nodeInputsSchema>;
+
+/** The pipeline with other values for inputs of some nodes. */
+export function overrideInputs(pipeline: Pipeline, inputs: NodeInputs): Pipeline {
+  const override = (node: PipelineNode): PipelineNode =>
+    Object.hasOwn(inputs, node.node_id) ? { ...node, inputs: { ...node.inputs, ...inputs[node.node_id] } } : node;
+  return { ...pipeline, nodes: pipeline.nodes.map(override) };
+}
+
 export type JsonValue = z.core.util.JSONType;

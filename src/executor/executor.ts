@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { type CheckedPipeline, checkPipeline } from '../core/check-pipeline.ts';
 import { toTaskError, UserError } from '../core/errors.ts';
 import type { EventOf, Frame, TrainyardEvent } from '../core/events.ts';
+import type { NodeInputs } from '../core/pipeline.ts';
 import type { Catalogue } from '../core/task.ts';
 import { type AttemptsOptions, Cancelled, createAttempts } from './attempts.ts';
 import type { Journal } from './journal.ts';
@@ -26,8 +27,11 @@ export interface Executor {
   submit(checked: CheckedPipeline, request: SubmitRequest): Submitted;
   /** Stops what runs and drops what waits. Returns false where the pipeline is over already. */
   cancel(pipelineId: string, userId: string): boolean;
-  /** Goes on from the nodes that did not succeed. @throws UserError where there are none. */
-  retry(pipelineId: string, userId: string): void;
+  /**
+   * Goes on from the nodes that did not succeed; `inputs`, which have passed the pipeline's check, are other values
+   * for some of them. @throws UserError where there are none.
+   */
+  retry(pipelineId: string, userId: string, inputs?: NodeInputs): void;
   /** A pipeline's state, whether it runs or is over. */
   run(pipelineId: string): PipelineRun | undefined;
   /** Where the files of an attempt are. */
@@ -250,14 +254,15 @@ export function createExecutor(options: ExecutorOptions): Executor {
       return true;
     },
 
-    retry(pipelineId, userId) {
+    retry(pipelineId, userId, inputs) {
       const run = existingRun(pipelineId);
       if (run.state === 'running') throw new UserError('still_running', `${pipelineId} is still running.`);
       if (run.state === 'succeeded') {
         throw new UserError('nothing_to_retry', `Every node of ${pipelineId} has succeeded; nothing is to be retried.`);
       }
       runs.set(pipelineId, run);
-      write([{ type: 'pipeline_retried', ...pipelineIds(run), user_id: userId }]);
+      const others = inputs === undefined ? {} : { inputs };
+      write([{ type: 'pipeline_retried', ...pipelineIds(run), user_id: userId, ...others }]);
       schedule();
     },
 

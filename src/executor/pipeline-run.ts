@@ -1,6 +1,7 @@
 import type { CheckedNode, CheckedPipeline } from '../core/check-pipeline.ts';
 import type { TaskError } from '../core/errors.ts';
 import type { EventOf, Frame } from '../core/events.ts';
+import { type NodeInputs, overrideInputs } from '../core/pipeline.ts';
 import type { PipelineState } from './journal.ts';
 
 export type TaskState = 'waiting' | 'running' | 'succeeded' | 'failed' | 'skipped' | 'cancelled';
@@ -124,6 +125,7 @@ export function applyFrame(run: PipelineRun, frame: Frame): void {
       run.cancelRequested = true;
       return;
     case 'pipeline_retried':
+      if (frame.inputs !== undefined) override(run, frame.inputs);
       return reopen(run);
     case 'pipeline_finished':
       run.state = frame.state;
@@ -179,6 +181,17 @@ function stop(run: PipelineRun, task: TaskRun, state: 'failed' | 'skipped' | 'ca
   for (const dependant of run.dependants.get(name) ?? []) {
     if (taskOf(run, dependant).state === 'waiting') run.doomed.set(dependant, name);
   }
+}
+
+/** The nodes get other values; what was checked before the event was written holds. */
+function override(run: PipelineRun, inputs: NodeInputs): void {
+  const nodes = new Map(run.checked.nodes);
+  for (const [name, values] of Object.entries(inputs)) {
+    const task = taskOf(run, name);
+    task.node = { ...task.node, values: { ...task.node.values, ...values } };
+    nodes.set(name, task.node);
+  }
+  run.checked = { pipeline: overrideInputs(run.checked.pipeline, inputs), nodes };
 }
 
 /** Every node that did not succeed waits again; what succeeded stays. */

@@ -1,8 +1,11 @@
 import { z } from 'zod';
 import { UserError } from '../core/errors.ts';
+import type { JsonValue } from '../core/pipeline.ts';
 import { type Catalogue, taskTypeSchema } from '../core/task.ts';
-import type { Caller, PipelineService, PipelineStatus } from './pipelines.ts';
+import type { RunComparison } from './compare-runs.ts';
+import type { Caller, PipelineService, PipelineStatus, TaskStatus } from './pipelines.ts';
 import type { TaskService } from './tasks.ts';
+import { formatTable } from './text-table.ts';
 
 /** What a managerial task answers: data for programs, and words for people. */
 export interface ActionResult {
@@ -48,8 +51,14 @@ export function createActions(catalogue: Catalogue, tasks: TaskService, pipeline
       return answer(status, over ? `${status.pipeline_id} was over already.` : `Stopping ${status.pipeline_id}.`);
     },
     retry: (args, caller) => {
-      const status = pipelines.retry(idOf(args), caller);
+      const inputs = z.record(z.string(), z.json()).optional().parse(args.inputs);
+      const status = pipelines.retry(idOf(args), caller, inputs);
       return answer(status, `${status.pipeline_id} goes on from what did not succeed.`);
+    },
+    compare_runs: (args, caller) => {
+      const ids = z.array(z.string()).optional().parse(args.ids);
+      const comparison = pipelines.compare(ids, caller);
+      return answer(comparison, describeComparison(comparison));
     },
   };
 
@@ -82,8 +91,8 @@ function inputLines(catalogue: Catalogue, name: string): string {
 
 export function describeStatus(status: PipelineStatus): string {
   const lines = status.tasks.map((task) => {
-    const { progress, error } = task;
-    if (error !== undefined) return `  ${task.node_id}: ${task.state}. ${error.message} ${error.hint ?? ''}`.trimEnd();
+    const { progress } = task;
+    if (task.error !== undefined) return `  ${task.node_id}: ${task.state}${describeFailure(task)}`;
     if (task.state === 'running' && progress?.total) {
       return `  ${task.node_id}: running, ${Math.round((100 * progress.step) / progress.total)} %`;
     }
@@ -91,4 +100,27 @@ export function describeStatus(status: PipelineStatus): string {
     return `  ${task.node_id}: ${task.state}${seconds}`;
   });
   return [`${status.pipeline_id}: ${status.state}`, ...lines].join('\n');
+}
+
+/** Where it stopped, why, and what to do about it. */
+function describeFailure({ progress, error, remedy }: TaskStatus): string {
+  const of = progress?.total ? ` of ${progress.total}` : '';
+  const where = progress?.step ? ` at step ${progress.step}${of}` : '';
+  const say = remedy === undefined ? '' : ` Say "${remedy}".`;
+  return `${where}. ${error?.message ?? ''} ${error?.hint ?? ''}${say}`.trimEnd();
+}
+
+function describeComparison({ pipeline_ids, inputs, metrics }: RunComparison): string {
+  const row = ({ node_id, name, values }: RunComparison['inputs'][number]) => [
+    `${node_id}.${name}`,
+    ...values.map((value) => (value === null ? '–' : formatValue(value))),
+  ];
+  if (inputs.length + metrics.length === 0) return 'They have the same inputs, and nothing has been measured yet.';
+  const rows = [...inputs, ...metrics].map(row);
+  return formatTable(['', ...pipeline_ids], rows);
+}
+
+function formatValue(value: JsonValue): string {
+  if (typeof value === 'number') return String(Number(value.toPrecision(4)));
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }

@@ -2,13 +2,15 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { checkPipeline } from '../core/check-pipeline.ts';
 import { type TaskError, UserError } from '../core/errors.ts';
-import { type JsonValue, pipelineSchema } from '../core/pipeline.ts';
+import { type JsonValue, type NodeInputs, overrideInputs, pipelineSchema } from '../core/pipeline.ts';
 import type { Catalogue } from '../core/task.ts';
 import type { Machine } from '../executor/capacity.ts';
 import type { Executor, SubmitRequest, Submitted } from '../executor/executor.ts';
 import type { Journal, PipelineState, PipelineSummary } from '../executor/journal.ts';
 import type { PipelineRun, TaskRun, TaskState } from '../executor/pipeline-run.ts';
 import { refuseWhatCannotRun } from '../machine.ts';
+import { compareRuns, type RunComparison } from './compare-runs.ts';
+import { remedyFor } from './remedy.ts';
 
 export interface TaskStatus {
   task_id: string;
@@ -20,6 +22,8 @@ export interface TaskStatus {
   progress?: TaskRun['progress'];
   outputs?: Record<string, unknown>;
   error?: TaskError;
+  /** What to say in the chat so that a failed task goes on, such as `retry with batch size 4`. */
+  remedy?: string;
 }
 
 export interface PipelineStatus {
@@ -44,7 +48,13 @@ export interface PipelineService {
   /** Of the latest pipeline when no id is given. @throws UserError `unknown_pipeline`. */
   status(id: string | undefined, caller: Caller): PipelineStatus;
   cancel(id: string | undefined, caller: Caller): PipelineStatus;
-  retry(id: string | undefined, caller: Caller): PipelineStatus;
+  /**
+   * Goes on from what did not succeed. `inputs` are other values for it: each goes to the failed nodes that take
+   * it, else to the nodes that wait. @throws UserError where none takes one, or for a value that does not fit.
+   */
+  retry(id: string | undefined, caller: Caller, inputs?: Record<string, JsonValue>): PipelineStatus;
+  /** Two pipelines or more side by side; by default the caller's last two. */
+  compare(ids: readonly string[] | undefined, caller: Caller): RunComparison;
   /** The last lines of a task run's log; of a pipeline, of the node that failed or ran last. */
   logs(id: string | undefined, caller: Caller): Promise<{ task_id: string; node_id: string; text: string }>;
 }
@@ -81,6 +91,11 @@ export function createPipelineService(options: PipelineServiceOptions): Pipeline
     throw new UserError('no_pipelines', 'Nothing has been run yet.');
   }
 
+  function lastTwoOf(userId: string): string[] {
+    const rows = journal.pipelines({ userId, limit: 2 });
+    return rows.map((row) => row.pipeline_id).toReversed();
+  }
+
   return {
     submit(pipeline, { userId }, request) {
       const checked = checkPipeline(withFullNames(pipeline, fullName), catalogue);
@@ -102,10 +117,20 @@ export function createPipelineService(options: PipelineServiceOptions): Pipeline
       return statusOf(run);
     },
 
-    retry(id, caller) {
+    retry(id, caller, inputs = {}) {
       const run = runOf(id, caller);
-      executor.retry(run.pipeline_id, caller.userId);
+      const others = inputsByNode(run, inputs);
+      if (others !== undefined) {
+        refuseWhatCannotRun(checkPipeline(overrideInputs(run.checked.pipeline, others), catalogue), machine);
+      }
+      executor.retry(run.pipeline_id, caller.userId, others);
       return statusOf(runOf(run.pipeline_id, caller));
+    },
+
+    compare(ids, caller) {
+      const chosen = ids ?? lastTwoOf(caller.userId);
+      if (chosen.length > 1) return compareRuns(chosen.map((id) => runOf(id, caller)));
+      throw new UserError('nothing_to_compare', 'There are no two pipelines to compare yet.');
     },
 
     async logs(id, caller) {
@@ -116,6 +141,27 @@ export function createPipelineService(options: PipelineServiceOptions): Pipeline
       return { task_id: task.task_id, node_id: task.node.node_id, text };
     },
   };
+}
+
+function inputsByNode(run: PipelineRun, inputs: Record<string, JsonValue>): NodeInputs | undefined {
+  const byNode: NodeInputs = {};
+  for (const [input, value] of Object.entries(inputs)) {
+    for (const { node } of takersOf(run, input)) byNode[node.node_id] = { ...byNode[node.node_id], [input]: value };
+  }
+  return Object.keys(byNode).length > 0 ? byNode : undefined;
+}
+
+/** The nodes that a retry may give another value of this input: what failed comes first. */
+function takersOf(run: PipelineRun, input: string): TaskRun[] {
+  const takers = [...run.tasks.values()].filter(
+    ({ node, state }) =>
+      state !== 'succeeded' && node.task.inputFields.has(input) && !Object.hasOwn(node.sources, input),
+  );
+  const failed = takers.filter(({ state }) => state === 'failed');
+  if (takers.length > 0) return failed.length > 0 ? failed : takers;
+  throw new UserError('no_such_input', `No step of ${run.pipeline_id} that is still to run takes ${input}.`, {
+    hint: 'Steps that have succeeded keep what they ran with; start a new run to change them.',
+  });
 }
 
 /** The pipeline with short names of models and datasets written out; what is no pipeline stays as it is. */
@@ -148,7 +194,9 @@ function statusOf(run: PipelineRun): PipelineStatus {
   };
 }
 
-function taskStatus({ task_id, node, state, attempts, seconds, progress, outputs, error }: TaskRun): TaskStatus {
+function taskStatus(task: TaskRun): TaskStatus {
+  const { task_id, node, state, attempts, seconds, progress, outputs, error } = task;
+  const remedy = remedyFor(task);
   return {
     task_id,
     node_id: node.node_id,
@@ -159,6 +207,7 @@ function taskStatus({ task_id, node, state, attempts, seconds, progress, outputs
     ...(progress !== undefined && { progress }),
     ...(state === 'succeeded' && { outputs }),
     ...(error !== undefined && { error }),
+    ...(remedy !== undefined && { remedy }),
   };
 }
 

@@ -10,10 +10,10 @@ import { createPlanner, startApp } from '../main.ts';
 import { describeStatus } from '../services/actions.ts';
 import type { PipelineStatus } from '../services/pipelines.ts';
 import type { TaskInfo, TaskSummary } from '../services/tasks.ts';
+import { formatTable } from '../services/text-table.ts';
 import { type Client, openClient } from './client.ts';
 import { type CommandContext, exitCodeOf, exitCodes } from './context.ts';
 import { followPipeline } from './follow.ts';
-import { formatTable } from './format.ts';
 import { replyLines, resultTable } from './show.ts';
 
 /** Serves until it is interrupted. */

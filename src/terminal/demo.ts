@@ -2,11 +2,12 @@ import { join } from 'node:path';
 import type { Pipeline } from '../core/pipeline.ts';
 import { ensurePythonEnvironment } from '../runners/python-environment.ts';
 import type { PipelineStatus } from '../services/pipelines.ts';
+import { formatTable } from '../services/text-table.ts';
 import { type Client, openClient } from './client.ts';
 import { converse } from './commands.ts';
 import { type CommandContext, exitCodeOf, exitCodes } from './context.ts';
 import { followPipeline } from './follow.ts';
-import { formatBytes, formatSeconds, formatTable } from './format.ts';
+import { formatBytes, formatSeconds } from './format.ts';
 
 const sentence = 'Finetune tiny-llama on squad-mini, then quantize and evaluate';
 const baseModel = 'builtin:tiny-llama';

@@ -1,7 +1,8 @@
 import type { Pipeline, PipelineNode } from '../core/pipeline.ts';
 import type { Reply } from '../core/reply.ts';
 import type { TaskStatus } from '../services/pipelines.ts';
-import { formatBytes, formatSeconds, formatTable } from './format.ts';
+import { formatTable } from '../services/text-table.ts';
+import { formatBytes, formatSeconds } from './format.ts';
 
 /** A plan as lines, each node with what it was given and what it waits for. */
 export function planLines(pipeline: Pipeline): string {

@@ -53,7 +53,10 @@ export function createHttpApp({ services, webDirectory, version, ready }: HttpOp
   app.get('/api/pipelines/latest', (c) => c.json(pipelines.status(undefined, localUser)));
   app.get('/api/pipelines/:id', (c) => c.json(pipelines.status(c.req.param('id'), localUser)));
   app.post('/api/pipelines/:id/cancel', (c) => c.json(pipelines.cancel(c.req.param('id'), localUser)));
-  app.post('/api/pipelines/:id/retry', (c) => c.json(pipelines.retry(c.req.param('id'), localUser)));
+  app.post('/api/pipelines/:id/retry', async (c) => {
+    const { inputs } = parseBody(retrySchema, await readOptionalJson(c));
+    return c.json(pipelines.retry(c.req.param('id'), localUser, inputs));
+  });
   app.get('/api/pipelines/:id/log', async (c) => c.json(await pipelines.logs(c.req.param('id'), localUser)));
   app.post('/api/conversations/:id/messages', async (c) => {
     const { text, message_id: messageId } = parseBody(messageSchema, await readJson(c));
@@ -73,6 +76,7 @@ export function createHttpApp({ services, webDirectory, version, ready }: HttpOp
 }
 
 const messageSchema = z.object({ text: z.string(), message_id: z.string().max(200).optional() });
+const retrySchema = z.strictObject({ inputs: z.record(z.string(), z.json()).optional() });
 const answerSchema = z.object({ question_id: z.string(), values: z.record(z.string(), z.string()) });
 
 function parseBody<T>(schema: z.ZodType<T>, body: unknown): T {
@@ -85,6 +89,11 @@ function parseType(written: string) {
   const parsed = taskTypeSchema.safeParse(written);
   if (parsed.success) return parsed.data;
   throw new UserError('wrong_input', `filter_type is one of ${taskTypeSchema.options.join(', ')}.`);
+}
+
+/** A body may be left out where nothing in it is required. */
+async function readOptionalJson(c: Context): Promise<unknown> {
+  return c.req.header('content-type') === undefined ? {} : readJson(c);
 }
 
 async function readJson(c: Context): Promise<unknown> {

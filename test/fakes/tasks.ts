@@ -16,6 +16,7 @@ export const heavy = defineTask({
     step_ms: z.int().optional(),
     model_id: resourceId('model').optional(),
     value: z.number().optional(),
+    batch_size: z.int().positive().optional(),
   }),
   output: z.object({ model_id: resourceId('model'), metrics: z.record(z.string(), z.json()) }),
   work: { where: 'python' },

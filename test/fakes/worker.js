@@ -39,6 +39,14 @@ const behaviours = {
       status: 'failed',
       error: { kind: 'user', code: 'bad_row', message: 'Row 3 is bad.', hint: 'Mend it.' },
     }),
+  // Out of memory with a batch of more than four; like a training it says what its memory hangs on.
+  greedy: async () => {
+    const { batch_size = 8 } = spec.inputs;
+    emit({ type: 'progress', phase: 'train', step: 3, total: 9, eta_seconds: null, metrics: { batch_size } });
+    const error = { kind: 'terminal', code: 'out_of_memory', message: 'The task ran out of memory.' };
+    if (batch_size > 4) finish({ version: 1, status: 'failed', error });
+    else succeed();
+  },
   retryable: async () =>
     finish({ version: 1, status: 'failed', error: { kind: 'retryable', code: 'busy', message: 'Busy.' } }),
   crash: async () => {

@@ -145,6 +145,8 @@ def train_model(
     validation_loss_before and validation_loss.
     """
     set_seed(settings.seed)
+    # What memory hangs on: a server that sees the task die can say which smaller value to try.
+    attempt.progress(phase, metrics={name: getattr(settings, name) for name in ("batch_size", "max_seq_length")})
     work = attempt.folder / "work"
     collator = Collator(pad_id)
     follow = Follow(attempt, collator, phase)

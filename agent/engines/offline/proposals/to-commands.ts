@@ -7,11 +7,15 @@ import type { Piece } from '../values.ts';
 import { proposeChange } from './change.ts';
 import { proposeSteps } from './steps.ts';
 
+const retryWords = /\bre-?try\b|\bresume\b|\btry (?:it |that )?again\b/;
+
 export function toCommands(read: Reading, pieces: readonly Piece[], context: Context, facts: TaskFacts): Command[] {
   const { plan } = context;
   const planned = [...new Set(plan.map(({ task }) => task))];
   // Dropped last: "drop the finetuning and evaluate it" evaluates what the dropped step started from.
   const drops = dropping(read.dropped.filter((task) => planned.includes(task)));
+  const again = retrying(read, pieces, context);
+  if (again !== undefined) return [again];
   if (plan.length > 0 && repeats(read)) return [repetition(read), ...drops];
   const reading = withoutAnswers(read, context);
   const left = reduced(reading, pieces, planned);
@@ -20,6 +24,16 @@ export function toCommands(read: Reading, pieces: readonly Piece[], context: Con
   const change = proposeChange(reading, context);
   if (change !== undefined) return [asRepetition(change, reading.cues, context), ...drops];
   return drops.length > 0 ? drops : [talkAbout(reading, context)];
+}
+
+/** "retry with batch size 4": what was submitted goes on with other values; of a mere plan it is a change. */
+function retrying({ loose, clauses }: Reading, pieces: readonly Piece[], context: Context): Command | undefined {
+  const said = pieces.map((piece) => ('text' in piece ? (piece.text ?? '').toLowerCase() : '')).join(' ');
+  const settings = [loose, ...clauses].flatMap((clause) => settingsOf(clause.settings));
+  const namesNone = loose.models.length + loose.datasets.length + clauses.length === 0;
+  if (!retryWords.test(said) || settings.length === 0 || !namesNone) return undefined;
+  if (context.plan.length > 0 && !context.submitted) return undefined;
+  return { type: 'retry', id: pieces.find((piece) => piece.k === 'id')?.text ?? null, settings };
 }
 
 function dropping(tasks: string[]): Command[] {
