@@ -1,7 +1,9 @@
 /** Edits, carried out one after the other on the plan of a conversation. */
+import type { Answer } from './answer-question.ts';
 import { addSteps } from './build-pipeline.ts';
 import { changeDraft } from './change-draft.ts';
-import { type Draft, emptyDraft, type Json } from './draft.ts';
+import { assignName, type Draft, emptyDraft, type Json, type NameChoice, nodeOf } from './draft.ts';
+import { mergeLoaders } from './draft-slots.ts';
 import { dropTasks } from './drop-tasks.ts';
 import { repeatPlan } from './repeat-plan.ts';
 import type { Edit, World } from './resolve-commands.ts';
@@ -36,6 +38,10 @@ function applyEdit(done: Applied, edit: Edit, world: World): Applied {
       const isEmpty = draft.nodes.length === 0;
       return isEmpty ? answered(draft, 'Nothing is left of the plan. Tell me what to do instead.') : planned(draft);
     }
+    case 'answer':
+      return planned(fillIn(done.draft, edit.answers, world));
+    case 'adopt':
+      return planned(edit.draft);
     case 'retry':
       return applyRetry(done, edit, world);
     case 'forget':
@@ -62,6 +68,24 @@ function applyRun(done: Applied, edit: EditOf<'run'>, { catalogue, wiring }: Wor
     if (!(error instanceof RangeError)) throw error;
     return { ...done, refusals: [...done.refusals, error.message] };
   }
+}
+
+function fillIn(base: Draft, answers: readonly Answer[], { wiring }: World): Draft {
+  const draft = structuredClone(base);
+  for (const { node_id, input, value } of answers) {
+    const node = nodeOf(draft, node_id);
+    if (node === undefined) continue;
+    const kind = input === wiring.datasetInput ? 'dataset' : 'model';
+    if (isChoice(value)) assignName(draft, node, input, kind, value);
+    else node.inputs[input] = value;
+  }
+  mergeLoaders(draft, wiring);
+  return draft;
+}
+
+/** No input of a question takes an object, so one is a name with what was said. */
+function isChoice(value: Answer['value']): value is NameChoice {
+  return typeof value === 'object' && value !== null && 'said' in value;
 }
 
 /** The run goes on with other values; the conversation's plan takes them, too, so that follow-ups build on them. */

@@ -25,7 +25,12 @@ const doubtSchema = z.object({
 export type Doubt = z.infer<typeof doubtSchema>;
 
 /** A plan in the making: the nodes of a pipeline, of which some may still miss an input. */
-export const draftSchema = z.object({ nodes: z.array(draftNodeSchema), doubts: z.array(doubtSchema) });
+export const draftSchema = z.object({
+  nodes: z.array(draftNodeSchema),
+  doubts: z.array(doubtSchema),
+  /** Order beyond what the mappings say; only a pipeline that the user brought along has any. */
+  edges: z.array(z.object({ from: z.string(), to: z.string() })).optional(),
+});
 export type Draft = z.infer<typeof draftSchema>;
 
 export const emptyDraft: Draft = { nodes: [], doubts: [] };
@@ -137,6 +142,7 @@ export function prune(draft: Draft): void {
   draft.nodes = draft.nodes.filter((node) => node.asked || used.has(node.node_id));
   const left = new Set(draft.nodes.map(({ node_id }) => node_id));
   draft.doubts = draft.doubts.filter(({ node_id }) => left.has(node_id));
+  if (draft.edges) draft.edges = draft.edges.filter(({ from, to }) => left.has(from) && left.has(to));
 }
 
 export function nodeIdOf(mapping: string): string {
@@ -167,6 +173,7 @@ export function toPipeline(draft: Draft, wiring: Wiring): Pipeline {
     nodes: nodes.map(({ node_id, task_name, inputs, input_mappings }): PipelineNode => {
       return { node_id, task_name, inputs, input_mappings };
     }),
+    ...(draft.edges && draft.edges.length > 0 && { edges: draft.edges }),
   };
 }
 

@@ -1,6 +1,7 @@
 /** From commands in the user's words to edits with names and values that hold. */
 import type { Catalogue, Field, Task } from '../src/core/task.ts';
 import type { NameKind, Names } from './aliases.ts';
+import type { Answer } from './answer-question.ts';
 import type { Change } from './change-draft.ts';
 import type { Command, CommandOf, DatasetWish, Setting, StepWish } from './commands.ts';
 import type { DatasetChoice, Draft, Json, NameChoice, Wiring } from './draft.ts';
@@ -14,6 +15,10 @@ export type Edit =
   | ({ do: 'repeat' } & Repetition)
   | { do: 'retry'; id: string | null; settings: Record<string, Json[]> }
   | { do: 'drop'; tasks: string[] }
+  /** The fields of the open question, filled in. */
+  | { do: 'answer'; answers: Answer[] }
+  /** A whole plan that the user brought along. */
+  | { do: 'adopt'; draft: Draft }
   | { do: 'approve' | 'forget' | 'show' }
   | { do: 'action'; name: string; args: Record<string, Json> }
   | { do: 'talk'; topic: CommandOf<'talk'>['topic']; text: string };
@@ -45,7 +50,7 @@ export function resolveCommands(commands: readonly Command[], draft: Draft, worl
 }
 
 /** What commands are resolved with, and what is noted on the way. */
-interface Resolving {
+export interface Resolving {
   readonly draft: Draft;
   readonly world: World;
   readonly refusals: string[];
@@ -177,7 +182,7 @@ function settledName({ names }: World, said: string): string {
 }
 
 /** A name, or the options that it leaves open. */
-function resolveName(resolving: Resolving, kind: NameKind, said: string): NameChoice {
+export function resolveName(resolving: Resolving, kind: NameKind, said: string): NameChoice {
   const { names } = resolving.world;
   const resolved = names.resolve(kind, said);
   if (resolved.kind === 'known') {

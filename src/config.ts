@@ -29,6 +29,10 @@ export const environmentSchema = z.object({
     .max(1024)
     .default(Math.max(1, Math.floor(availableParallelism() / 2)))
     .describe('Heavy tasks at once; each gets an equal share of the cores. Default: one for two cores'),
+  TRAINYARD_APPROVAL: z
+    .enum(['none', 'required'])
+    .default('none')
+    .describe('`required`: a plan that a chat makes starts when its user says so; none: at once'),
   OPENAI_API_KEY: optionalText.describe(
     'Key of an OpenAI-compatible server; without key and address the offline engine answers',
   ),
@@ -45,6 +49,7 @@ export interface Config {
   host: string;
   port: number;
   maxTasks: number;
+  approval: 'none' | 'required';
   openai: { apiKey: string; baseUrl?: string; model: string } | undefined;
   /** The environment of the tools that are started: package installers, compilers, Python. */
   toolEnvironment: Record<string, string>;
@@ -90,6 +95,7 @@ export function parseConfig(environment: NodeJS.ProcessEnv): Config {
     host: values.TRAINYARD_HOST,
     port: values.TRAINYARD_PORT,
     maxTasks: values.TRAINYARD_MAX_TASKS,
+    approval: values.TRAINYARD_APPROVAL,
     openai: readOpenai(values),
     toolEnvironment: Object.fromEntries(tools),
     taskEnvironment: Object.fromEntries(tools.filter(([name]) => forTasks.has(name))),

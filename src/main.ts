@@ -1,11 +1,11 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { SqliteSaver } from '@langchain/langgraph-checkpoint-sqlite';
 import { createNames } from '../agent/aliases.ts';
 import { type Agent, type AgentOptions, createAgent } from '../agent/index.ts';
 import { catalogue } from '../tasks/index.ts';
 import { registry } from '../tasks/registry.ts';
 import type { Config } from './config.ts';
+import { openCheckpoints } from './conversation-checkpoints.ts';
 import { inspectPipeline } from './core/check-pipeline.ts';
 import { UserError } from './core/errors.ts';
 import type { Pipeline } from './core/pipeline.ts';
@@ -54,7 +54,7 @@ export async function startApp(config: Config): Promise<App> {
   const machine = await readMachine();
   const journal = openFile(join(config.home, 'journal.sqlite'), 'the record of every run', openSqliteJournal);
   acquired.defer(() => journal.close());
-  const checkpointer = openFile(join(config.home, 'conversations.sqlite'), 'open questions and plans', openSaver);
+  const checkpointer = openFile(join(config.home, 'conversations.sqlite'), 'open questions and plans', openCheckpoints);
   const store = createArtifactStore(join(config.home, 'artifacts'));
   const executor = createExecutor({
     catalogue,
@@ -114,19 +114,13 @@ function makeHome(home: string): void {
   }
 }
 
-/** The checkpointer opens its file only when it is used; a first question shows a damaged one now. */
-function openSaver(file: string): SqliteSaver {
-  const saver = SqliteSaver.fromConnString(file);
-  saver.db.pragma('schema_version');
-  return saver;
-}
-
 /** The agent with this machine's word on what can run; without `submit` it only plans. */
 export function createPlanner(config: Config, machine: Machine, options: Partial<AgentOptions> = {}): Agent {
   return createAgent({
     catalogue,
     registry,
     engine: config.openai === undefined ? { kind: 'offline' } : { kind: 'openai', ...config.openai },
+    approval: config.approval,
     assess: (pipeline) => assess(pipeline, machine),
     ...options,
   });

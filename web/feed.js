@@ -10,11 +10,12 @@ const longestDelayMs = 5000;
  * @param {string} conversationId
  * @param {{
  *   onFrame: (frame: Frame) => void,
+ *   onText: (piece: string) => void,
  *   onError: (error: ShownError) => void,
  *   onState: (state: 'connecting' | 'open' | 'broken') => void,
  * }} listeners
  */
-export function openFeed(conversationId, { onFrame, onError, onState }) {
+export function openFeed(conversationId, { onFrame, onText, onError, onState }) {
   let seen = 0;
   let delayMs = firstDelayMs;
   let closed = false;
@@ -40,8 +41,9 @@ export function openFeed(conversationId, { onFrame, onError, onState }) {
     };
   }
 
-  /** @param {Frame | {type: 'error', error: ShownError}} message */
+  /** @param {Frame | {type: 'reply_text', text: string} | {type: 'error', error: ShownError}} message */
   function receive(message) {
+    if (message.type === 'reply_text') return onText(message.text);
     if (message.type === 'error') return onError(message.error);
     if (message.seq <= seen) return;
     seen = message.seq;

@@ -17,6 +17,7 @@ const examples = [
   'What tasks are there?',
 ];
 const connectionWords = { connecting: 'Connecting', open: 'Connected', broken: 'Reconnecting' };
+const thinkingWords = 'Working it out';
 const freshMs = 60_000;
 const nearEndPx = 96;
 
@@ -44,6 +45,8 @@ let feed;
 let transcript;
 let chat = '';
 let lastMessage = '';
+/** What a model has written so far of the reply that is under way. */
+let written = '';
 let atEnd = true;
 
 /** Shows a chat from its first frame on. @param {string} id */
@@ -54,6 +57,8 @@ function openChat(id) {
   atEnd = true;
   page.turns.replaceChildren();
   page.thinking.hidden = true;
+  written = '';
+  setText(page.thinking, thinkingWords);
   outbox.clear();
   transcript = createTranscript(page.turns, { send, drawn });
   const known = listChats().find((one) => one.id === id);
@@ -63,6 +68,11 @@ function openChat(id) {
   closeHistory();
   feed = openFeed(id, {
     onFrame,
+    onText: (piece) => {
+      written += piece;
+      setText(page.thinking, written);
+      keepAtEnd();
+    },
     onError: (error) => {
       page.thinking.hidden = true;
       if (!outbox.refused([error.message, error.hint ?? ''].join(' ').trim())) transcript.addError(error);
@@ -83,8 +93,11 @@ function onFrame(frame) {
       showTitle(listChats().find((one) => one.id === chat)?.title ?? frame.text);
       history.draw();
     }
-  } else if (frame.type === 'reply_sent') page.thinking.hidden = true;
-  else if (frame.type.startsWith('pipeline_')) refreshHistory();
+  } else if (frame.type === 'reply_sent') {
+    page.thinking.hidden = true;
+    written = '';
+    setText(page.thinking, thinkingWords);
+  } else if (frame.type.startsWith('pipeline_')) refreshHistory();
   transcript.apply(frame);
   announcer.announce(frame);
 }

@@ -17,10 +17,18 @@ export function createBuild(world: AgentWorld) {
     const onlyShown = work.edits.every((edit) => edit.do === 'show');
     const waits = world.approval === 'required' && !work.approved;
     const starts = !world.dryRun && world.outside.submit !== undefined && assessed?.refusal === undefined;
-    const hint = starts && waits ? ' Say "go" to start it.' : '';
+    const awaits = starts && waits;
+    const hint = awaits ? ' Say "go" to start it, or what to change.' : '';
     const refused = assessed?.refusal === undefined ? '' : ' It cannot start on this machine.';
     const text = `${describePlan(pipeline, world)}${hint}${refused}`;
-    const reply: Reply = { kind: 'plan', text, engine: work.engine, warnings, pipeline };
+    const reply: Reply = {
+      kind: 'plan',
+      text,
+      engine: work.engine,
+      warnings,
+      pipeline,
+      ...(awaits && { awaits_approval: true }),
+    };
     const next = starts && !waits && !onlyShown ? 'submit' : 'respond';
     return { question: '', reply: JSON.stringify(reply), work: JSON.stringify({ ...work, next }) };
   };

@@ -17,7 +17,8 @@ export function createCheck(world: AgentWorld) {
       draft.nodes.length,
     );
     const changed = JSON.stringify(draft);
-    const isNew = changed !== state.draft && work.edits.some((edit) => edit.do === 'run' && !edit.extend);
+    const isNew =
+      changed !== state.draft && work.edits.some((edit) => (edit.do === 'run' && !edit.extend) || edit.do === 'adopt');
     return { draft: changed, work: JSON.stringify({ ...done, next }), ...(isNew && { pipelineId: '' }) };
   };
 }

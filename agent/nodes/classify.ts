@@ -1,7 +1,7 @@
 import type { LangGraphRunnableConfig } from '@langchain/langgraph';
-import type { Command } from '../commands.ts';
 import { doubtOf } from '../draft.ts';
 import type { Context } from '../engines/engine.ts';
+import { findPastedPipeline } from '../pasted-pipeline.ts';
 import { inspectDraft } from '../question.ts';
 import { readDraft, readHistory, type State, type TurnWork, type Update } from '../state.ts';
 import type { AgentWorld } from './world.ts';
@@ -10,8 +10,9 @@ import type { AgentWorld } from './world.ts';
 export function createClassify(world: AgentWorld) {
   return async (state: State, { signal, writer }: LangGraphRunnableConfig): Promise<Update> => {
     const turn = { signal: signal ?? new AbortController().signal, onText: (piece: string) => writer?.(piece) };
-    const understood = state.answers
-      ? { commands: answerCommands(state), engine: 'offline', warnings: [] }
+    const needsNone = state.answers !== '' || findPastedPipeline(state.message) !== undefined;
+    const understood = needsNone
+      ? { commands: [], engine: 'offline', warnings: [] }
       : await world.engine.understand(state.message, contextOf(state, world), turn);
     const work: TurnWork = {
       ...understood,
@@ -37,25 +38,4 @@ function contextOf(state: State, world: AgentWorld): Context {
     submitted: state.pipelineId !== '' && state.pipelineId !== undefined,
     history: readHistory(state),
   };
-}
-
-/** Field values given by the question's id are commands already. */
-function answerCommands(state: State): Command[] {
-  const answers = JSON.parse(state.answers) as Record<string, string>;
-  const given = Object.entries(answers).map(([key, value]) => ({ input: key.slice(key.lastIndexOf('.') + 1), value }));
-  const named = (input: string) => given.filter((one) => one.input === input).map(({ value }) => value);
-  return [
-    {
-      type: 'set',
-      task: null,
-      models: named('model_name').slice(0, 1),
-      datasets: named('dataset_path')
-        .slice(0, 1)
-        .map((name) => ({ name, settings: [] })),
-      settings: given
-        .filter(({ input }) => input !== 'model_name' && input !== 'dataset_path')
-        .map(({ input, value }) => ({ input, values: [value] })),
-      instead_of: null,
-    },
-  ];
 }

@@ -28,7 +28,13 @@ export const replySchema = z.discriminatedUnion('kind', [
     task_ids: z.array(z.string()),
     pipeline: pipelineSchema,
   }),
-  z.object({ kind: z.literal('plan'), ...common, pipeline: pipelineSchema }),
+  z.object({
+    kind: z.literal('plan'),
+    ...common,
+    pipeline: pipelineSchema,
+    /** It starts as soon as the user says so. */
+    awaits_approval: z.boolean().optional(),
+  }),
   z.object({
     kind: z.literal('question'),
     ...common,

@@ -10,8 +10,15 @@ interface Who {
 
 /** What understands messages: the agent, seen from here. It takes those of one conversation in turn. */
 export interface MessageProcessor {
-  processMessage(text: string, who: Who): Promise<Reply>;
+  processMessage(text: string, who: Who, options: { onText?: (piece: string) => void }): Promise<Reply>;
   answerQuestion(questionId: string, values: Record<string, string>, who: Who): Promise<Reply>;
+}
+
+export interface SendOptions {
+  /** The client's own name for the message, by which it knows it again in the journal. */
+  messageId?: string | undefined;
+  /** Takes the reply's text piece by piece, where a model writes it; the reply holds the whole. */
+  onText?: (piece: string) => void;
 }
 
 /**
@@ -19,11 +26,8 @@ export interface MessageProcessor {
  * conversation sees both; a message is never left without a reply.
  */
 export interface ConversationService {
-  /**
-   * @param messageId the client's own name for the message, by which it knows it again in the journal.
-   * @throws UserError for an empty or overlong message.
-   */
-  send(text: string, conversationId: string, caller: Caller, messageId?: string): Promise<Reply>;
+  /** @throws UserError for an empty or overlong message. */
+  send(text: string, conversationId: string, caller: Caller, options?: SendOptions): Promise<Reply>;
   /** Answers an open question with the values of its fields, by `node.input` or `input`. */
   answer(questionId: string, values: Record<string, string>, conversationId: string, caller: Caller): Promise<Reply>;
   /** Replies to messages that an earlier process took and did not live to answer. */
@@ -60,13 +64,15 @@ export function createConversationService(
   }
 
   return {
-    async send(text, conversationId, { userId }, messageId) {
+    async send(text, conversationId, { userId }, { messageId, onText } = {}) {
       if (text.trim() === '') throw new UserError('empty_message', 'The message is empty.');
       if (text.length > longestMessage) {
         throw new UserError('message_too_long', `A message has at most ${longestMessage} characters.`);
       }
       const who = { userId, conversationId };
-      return converse(text, who, messageId, () => agent.processMessage(text, who));
+      return converse(text, who, messageId, () =>
+        agent.processMessage(text, who, onText === undefined ? {} : { onText }),
+      );
     },
 
     async answer(questionId, values, conversationId, { userId }) {

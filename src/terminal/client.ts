@@ -98,7 +98,11 @@ function subscribe(url: string, filter: Record<string, string>, signal: AbortSig
     try {
       while (!signal.aborted) {
         for await (const [data] of connection.messages) {
-          const message = JSON.parse(String(data)) as Frame | { type: 'error'; error: TaskError };
+          const message = JSON.parse(String(data)) as
+            | Frame
+            | { type: 'reply_text' }
+            | { type: 'error'; error: TaskError };
+          if (message.type === 'reply_text') continue;
           if (message.type === 'error') throw new UserError(message.error.code, message.error.message);
           seen = message.seq;
           yield message;

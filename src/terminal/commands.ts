@@ -59,7 +59,8 @@ export async function converse(
       if (reply.kind === 'submitted') {
         return { reply, status: await followPipeline(client, reply.pipeline_id, reply.pipeline, context) };
       }
-      const answer = reply.kind === 'question' ? await ask(context) : undefined;
+      const waits = reply.kind === 'question' || (reply.kind === 'plan' && reply.awaits_approval);
+      const answer = waits ? await ask(context) : undefined;
       if (answer === undefined) return { reply };
       conversation.send(answer);
     }

@@ -60,7 +60,7 @@ export function createHttpApp({ services, webDirectory, version, ready }: HttpOp
   app.get('/api/pipelines/:id/log', async (c) => c.json(await pipelines.logs(c.req.param('id'), localUser)));
   app.post('/api/conversations/:id/messages', async (c) => {
     const { text, message_id: messageId } = parseBody(messageSchema, await readJson(c));
-    return c.json(await conversations.send(text, c.req.param('id'), localUser, messageId));
+    return c.json(await conversations.send(text, c.req.param('id'), localUser, { messageId }));
   });
   app.post('/api/conversations/:id/answers', async (c) => {
     const { question_id: questionId, values } = parseBody(answerSchema, await readJson(c));

@@ -8,7 +8,10 @@ import { localUser } from '../services/local-user.ts';
 import type { Services } from '../services/services.ts';
 import { clientError } from './client-error.ts';
 
-/** What a client sends. Answers to messages come as `reply_sent` frames of the conversation. */
+/**
+ * What a client sends. Answers to messages come as `reply_sent` frames of the conversation; while a model writes
+ * one, whoever sent the message gets `reply_text` with each piece, which is no frame and is kept nowhere.
+ */
 export const clientMessageSchema = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('subscribe'),
@@ -59,9 +62,11 @@ export function addWebSocket(app: Hono, services: Services, journal: Journal): v
           return socket.send(JSON.stringify({ type: 'error', error }));
         }
         if (message.type === 'subscribe') return subscribe(socket, message);
-        const { text, conversation_id: conversationId, message_id } = message;
+        const { text, conversation_id, message_id } = message;
+        const onText = (piece: string) =>
+          socket.send(JSON.stringify({ type: 'reply_text', conversation_id, message_id, text: piece }), ignoreClosed);
         try {
-          await services.conversations.send(text, conversationId, localUser, message_id);
+          await services.conversations.send(text, conversation_id, localUser, { messageId: message_id, onText });
         } catch (error) {
           socket.send(JSON.stringify({ type: 'error', message_id, error: clientError(error) }));
         }

@@ -19,6 +19,12 @@ async function say(agent: Agent, ...turns: string[]): Promise<Reply> {
   return reply as Reply;
 }
 
+/** What a node of the planned pipeline was given. */
+function inputsOf(reply: Reply, nodeId: string) {
+  if (reply.kind !== 'plan') throw new Error(`${reply.kind}: ${reply.text}`);
+  return reply.pipeline.nodes.find(({ node_id }) => node_id === nodeId)?.inputs;
+}
+
 function recorder() {
   const submitted: { pipeline: Pipeline; key: string }[] = [];
   return {
@@ -98,6 +104,63 @@ describe('a plan', () => {
   });
 });
 
+describe('a pasted pipeline', () => {
+  const pasted = (...nodes: object[]) => `Please run this:\n${JSON.stringify({ nodes }, null, 2)}`;
+  const data = { node_id: 'data', task_name: 'load_dataset', inputs: { dataset_path: 'huggingface:squad' } };
+  const tune = { node_id: 'tune', task_name: 'finetune', input_mappings: { 'data.dataset_id': 'dataset_id' } };
+
+  test('is the plan as it stands, asks for what is missing, and takes changes', async () => {
+    const agent = create();
+    expect(await say(agent, pasted(data, tune))).toMatchObject({
+      kind: 'question',
+      question: { fields: [{ node_id: 'tune', input: 'model_name' }] },
+    });
+    const reply = await say(agent, 'gpt2', '5 epochs');
+    expect(inputsOf(reply, 'tune')).toEqual({ model_name: 'gpt2', num_epochs: 5 });
+  });
+
+  test('keeps its globals where they belong, and its order', async () => {
+    const eval1 = { node_id: 'eval', task_name: 'evaluate', input_mappings: { 'data.dataset_id': 'dataset_id' } };
+    const pipeline = {
+      global_inputs: { model_name: 'gpt2' },
+      nodes: [data, tune, eval1],
+      edges: [{ from: 'tune', to: 'eval' }],
+    };
+    const reply = await say(create(), JSON.stringify(pipeline));
+    expect(inputsOf(reply, 'eval')).toEqual({ model_name: 'gpt2' });
+    expect(reply).toMatchObject({ kind: 'plan', pipeline: { edges: pipeline.edges } });
+  });
+
+  test('with faults is refused with all of them, and the plan before it stays', async () => {
+    const agent = create();
+    const wrong = { node_id: 'x', task_name: 'shell', inputs: { command: 'rm -rf /' } };
+    const reply = await say(agent, 'finetune gpt2 on squad', pasted(data, wrong, { ...tune, node_id: 'data' }));
+    expect(reply).toMatchObject({ kind: 'refused' });
+    expect(reply.text).toMatch(/no task "shell".*two nodes are called "data"/);
+    expect(await say(agent, 'show the plan')).toMatchObject({ kind: 'plan', pipeline: { name: 'finetune' } });
+  });
+});
+
+describe('a plan that waits for approval', () => {
+  test('starts when the user says so, once, and not before', async () => {
+    const { submitted, submit } = recorder();
+    const agent = create({ submit, approval: 'required' });
+    const waiting = await say(agent, 'finetune gpt2 on squad', '5 epochs');
+    expect(waiting).toMatchObject({ kind: 'plan', awaits_approval: true });
+    expect(submitted).toEqual([]);
+    expect(await say(agent, 'go')).toMatchObject({ kind: 'submitted' });
+    expect(submitted).toHaveLength(1);
+  });
+
+  test('is dropped when the user rejects it', async () => {
+    const { submitted, submit } = recorder();
+    const agent = create({ submit, approval: 'required' });
+    expect(await say(agent, 'finetune gpt2 on squad', 'no, forget it')).toMatchObject({ kind: 'answer' });
+    await say(agent, 'go');
+    expect(submitted).toEqual([]);
+  });
+});
+
 describe('an action', () => {
   test('is carried out, by default on the last pipeline', async () => {
     const done: unknown[] = [];
@@ -154,6 +217,31 @@ describe('a question', () => {
     expect(await agent.answerQuestion(id, values, { ...ann, userId: 'bob' })).toMatchObject({ kind: 'refused' });
     expect(await agent.answerQuestion(id, values, ann)).toMatchObject({ kind: 'plan' });
     expect(await agent.answerQuestion(id, values, ann)).toMatchObject({ kind: 'refused' });
+  });
+
+  test('with two fields of one name is answered field by field', async () => {
+    const agent = create();
+    const asked = await say(agent, 'evaluate a model on squad and quantize another model');
+    if (asked.kind !== 'question') throw new Error(asked.text);
+    expect(asked.question.fields.map((field) => `${field.node_id}.${field.input}`)).toEqual([
+      'evaluate.model_name',
+      'ptq.model_name',
+    ]);
+    const values = { 'evaluate.model_name': 'gpt2', 'ptq.model_name': 'phi-2' };
+    const reply = await agent.answerQuestion(asked.question.id, values, ann);
+    expect(inputsOf(reply, 'evaluate')).toMatchObject({ model_name: 'gpt2' });
+    expect(inputsOf(reply, 'ptq')).toMatchObject({ model_name: 'microsoft/phi-2' });
+  });
+
+  test('that is answered in part asks for the rest, and refuses what it did not ask for', async () => {
+    const agent = create();
+    const asked = await say(agent, 'finetune a model');
+    if (asked.kind !== 'question') throw new Error(asked.text);
+    const { id } = asked.question;
+    expect(await agent.answerQuestion(id, { image: 'evil/miner' }, ann)).toMatchObject({ kind: 'refused' });
+    const rest = await agent.answerQuestion(id, { model_name: 'gpt2' }, ann);
+    expect(rest).toMatchObject({ kind: 'question', question: { fields: [{ input: 'dataset_path' }] } });
+    expect(await say(agent, 'imdb')).toMatchObject({ kind: 'plan' });
   });
 
   test('stays open while something else is talked about', async () => {
