@@ -1,179 +1,159 @@
-/** The engine that asks a model behind an OpenAI-compatible server. */
+/** Asks a model behind an OpenAI-compatible server: the one file that knows the `openai` package. */
 import { setTimeout as wait } from 'node:timers/promises';
-import OpenAI, { APIError } from 'openai';
+import OpenAI, { APIConnectionError, APIError } from 'openai';
 import type {
+  ChatCompletion,
+  ChatCompletionChunk,
   ChatCompletionCreateParamsNonStreaming,
   ChatCompletionMessageParam,
 } from 'openai/resources/chat/completions';
-import { z } from 'zod';
-import type { Command } from '../commands.ts';
-import { groundCommands } from '../grounding.ts';
-import type { Context, Engine, EngineWorld, Understanding } from './engine.ts';
-import { createLexicon } from './offline/lexicon.ts';
-import { createProposalSchema, findJson, type ProposalSchema, toCommands } from './openai-proposal.ts';
-import { repairPrompt, systemPrompt, turnPrompt } from './prompts.ts';
+import type { Engine, EngineWorld } from './engine.ts';
+import { askedPauseMs, CallFailed, type ModelServer, type ProposalRequest, type Remedy } from './openai-calls.ts';
+import { createModelEngine } from './openai-engine.ts';
 
 export interface OpenAiOptions {
   apiKey: string;
   /** Any OpenAI-compatible server; default: OpenAI's own. */
   baseUrl?: string;
   model: string;
-  /** For one call; default 60,000. */
+  /** For one call, up to the last word of its answer; default 60,000. */
   timeoutMs?: number;
-  /** Before a call is tried again after 429 or a fault of the server; default 500. */
-  backoffMs?: number;
+  /** Waits before a call is tried again; default: a timer. */
+  wait?: (ms: number, signal: AbortSignal) => Promise<unknown>;
 }
 
-/** Ways to ask for JSON, the strictest first. A server that refuses one is asked in the next. */
-const rungs = ['json_schema', 'tool', 'json_object'] as const;
-type Rung = (typeof rungs)[number];
-
-const callsATurn = 2;
 const toolName = 'propose_commands';
+/** A server that asks for a longer pause is not waited for. */
+const longestPauseMs = 10_000;
+const usualPauseMs = 500;
 
-/** What the model answered cannot be read as a proposal; says what is wrong, for the repair. */
-class UnreadableAnswer extends Error {
-  readonly answer: string;
-
-  constructor(answer: string, reason: string) {
-    super(reason);
-    this.answer = answer;
-  }
-}
-
-/**
- * Understands with a model behind an OpenAI-compatible API: at most two answers a turn, the second one to
- * repair the first. Where that fails the offline engine reads this turn; the next one tries the server again.
- */
+/** Understands with a model; where its server fails, the offline engine reads the turn. */
 export function createOpenAiEngine(options: OpenAiOptions, world: EngineWorld, offline: Engine): Engine {
+  const { apiKey, baseUrl, model, timeoutMs = 60_000 } = options;
   const client = new OpenAI({
-    apiKey: options.apiKey,
-    // Given even where it is the default: the package would otherwise read it from the environment.
-    baseURL: options.baseUrl ?? 'https://api.openai.com/v1',
+    apiKey,
+    // Given even where they are the defaults: the package would otherwise read them from the environment.
+    baseURL: baseUrl ?? 'https://api.openai.com/v1',
     organization: null,
     project: null,
-    timeout: options.timeoutMs ?? 60_000,
+    logLevel: 'off',
+    // The package's own retries would be calls that nobody counts.
     maxRetries: 0,
   });
-  const schema = createProposalSchema(world.catalogue);
-  const jsonSchema = z.toJSONSchema(schema, { io: 'input' }) as Record<string, unknown>;
-  const system = systemPrompt(world.catalogue, jsonSchema);
-  const lexicon = createLexicon(world.catalogue);
-  const name = `openai:${options.model}`;
-  /** The rung that this server last answered on. */
-  let rung = 0;
+  return createModelEngine(createServer(client, model), world, offline, {
+    name: `openai:${model}`,
+    timeoutMs,
+    wait: options.wait ?? ((ms, signal) => wait(ms, undefined, { signal })),
+  });
+}
 
-  async function propose(text: string, context: Context, signal: AbortSignal): Promise<Command[]> {
-    const messages: ChatCompletionMessageParam[] = [
-      { role: 'system', content: system },
-      { role: 'user', content: turnPrompt(text, context) },
-    ];
-    let calls = 0;
-    for (;;) {
-      try {
-        return toCommands(readAnswer(await ask(messages, rungs[rung] as Rung, signal), schema));
-      } catch (error) {
-        // A server that refuses the form of a request has run no model: the next rung is no second answer.
-        if (refusesForm(error)) rung = (rung + 1) % rungs.length;
-        else calls++;
-        const exhausted = refusesForm(error) ? rung === 0 : calls >= callsATurn;
-        if (exhausted || !(await mend(error, messages, signal))) throw error;
-      }
-    }
-  }
-
-  /** Prepares the next try; false where there is no use in one. */
-  async function mend(error: unknown, messages: ChatCompletionMessageParam[], signal: AbortSignal): Promise<boolean> {
-    if (error instanceof UnreadableAnswer) messages.push(...repair(error));
-    else if (isPassing(error)) await wait(options.backoffMs ?? 500, undefined, { signal });
-    else return refusesForm(error);
-    return true;
-  }
-
-  async function ask(messages: ChatCompletionMessageParam[], form: Rung, signal: AbortSignal): Promise<string> {
-    const request: ChatCompletionCreateParamsNonStreaming = {
-      model: options.model,
-      messages,
-      temperature: 0,
-      ...formOf(form, jsonSchema),
-    };
-    const completion = await client.chat.completions.create(request, { signal });
-    const message = completion.choices?.[0]?.message;
-    if (message === undefined) throw new UnreadableAnswer('', 'there was no answer');
-    const call = message.tool_calls?.find((one) => one.type === 'function');
-    const answer = call?.function.arguments ?? message.content ?? '';
-    if (answer === '') throw new UnreadableAnswer(message.refusal ?? '', 'the answer was empty');
-    return answer;
-  }
-
+function createServer(client: OpenAI, model: string): ModelServer {
   return {
-    understand: async (text, context, turn): Promise<Understanding> => {
-      const { signal } = turn;
+    propose: async (request, signal) => {
       try {
-        const proposed = await propose(text, context, signal);
-        const planned = context.plan.flatMap(({ inputs }) => Object.values(inputs));
-        const grounded = groundCommands(proposed, [...context.history, text], planned, { names: world.names, lexicon });
-        return { ...grounded, engine: name };
+        return readCompletion(await client.chat.completions.create({ model, ...toParameters(request) }, { signal }));
       } catch (error) {
-        signal.throwIfAborted();
-        const read = await offline.understand(text, context, turn);
-        return {
-          ...read,
-          warnings: [
-            ...read.warnings,
-            `The model server did not help (${reasonOf(error)}), so the offline engine read this message.`,
-          ],
-        };
+        throw toFailure(error);
       }
     },
+    answer: (messages, signal) => streamText(client, model, messages as ChatCompletionMessageParam[], signal),
   };
 }
 
-function formOf(form: Rung, schema: Record<string, unknown>): Partial<ChatCompletionCreateParamsNonStreaming> {
+function toParameters(request: ProposalRequest): Omit<ChatCompletionCreateParamsNonStreaming, 'model'> {
+  const { form, schema, temperature } = request;
+  const messages = request.messages as ChatCompletionMessageParam[];
+  const asked = { messages, ...(temperature !== undefined && { temperature }) };
   switch (form) {
     case 'json_schema':
-      return { response_format: { type: 'json_schema', json_schema: { name: toolName, strict: true, schema } } };
+      return {
+        ...asked,
+        response_format: { type: 'json_schema', json_schema: { name: toolName, strict: true, schema } },
+      };
     case 'tool':
       return {
+        ...asked,
         tools: [{ type: 'function', function: { name: toolName, parameters: schema } }],
         tool_choice: { type: 'function', function: { name: toolName } },
       };
     case 'json_object':
-      return { response_format: { type: 'json_object' } };
+      return { ...asked, response_format: { type: 'json_object' } };
   }
 }
 
-function readAnswer(answer: string, schema: ProposalSchema): z.infer<ProposalSchema> {
-  let found: unknown;
+/** What the model wrote, as text or as arguments of a tool, whichever was asked for. */
+function readCompletion(completion: ChatCompletion): { text: string; isCut: boolean } {
+  const choice = completion.choices?.[0];
+  const called = (choice?.message?.tool_calls ?? []).flatMap((call) =>
+    call.type === 'function' ? [toText(call.function.arguments)] : [],
+  );
+  const text = called.length > 1 ? `[${called.join(',')}]` : (called[0] ?? toText(choice?.message?.content ?? ''));
+  if (text !== '') return { text, isCut: choice?.finish_reason === 'length' };
+  if (choice?.message?.refusal) throw new CallFailed('it refused');
+  if (choice?.finish_reason === 'content_filter') throw new CallFailed('its filter held the answer back');
+  throw new CallFailed('its answer was empty', { do: 'repair', answer: '', problem: 'the answer was empty' });
+}
+
+/** Some servers send a tool's arguments as an object and not as the text that the protocol says. */
+function toText(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}
+
+async function* streamText(
+  client: OpenAI,
+  model: string,
+  messages: ChatCompletionMessageParam[],
+  signal: AbortSignal,
+): AsyncGenerator<string> {
   try {
-    found = findJson(answer);
+    const asked = client.chat.completions.create({ model, messages, stream: true }, { signal });
+    const { data, response } = await asked.withResponse();
+    // A server that cannot stream sends the whole completion.
+    const whole = response.headers.get('content-type')?.includes('json');
+    let finish: string | null | undefined;
+    for await (const chunk of whole ? [(await response.json()) as ChatCompletion] : data) {
+      const { piece, finish_reason } = readChunk(chunk);
+      if (piece) yield piece;
+      finish = finish_reason ?? finish;
+    }
+    signal.throwIfAborted();
+    if (finish === 'length') throw new CallFailed('it came to its limit of tokens');
+    if (!finish) throw new CallFailed('the connection ended');
   } catch (error) {
-    throw new UnreadableAnswer(answer, `it is not JSON: ${(error as Error).message}`);
+    throw toFailure(error);
   }
-  const parsed = schema.safeParse(found);
-  if (!parsed.success) throw new UnreadableAnswer(answer, z.prettifyError(parsed.error).slice(0, 1000));
-  if (parsed.data.commands.length === 0) throw new UnreadableAnswer(answer, 'the list of commands is empty');
-  return parsed.data;
 }
 
-function repair({ answer, message }: UnreadableAnswer): ChatCompletionMessageParam[] {
-  const shown: ChatCompletionMessageParam[] =
-    answer === '' ? [] : [{ role: 'assistant', content: answer.slice(0, 4000) }];
-  return [...shown, { role: 'user', content: repairPrompt(message) }];
+function readChunk({ choices }: ChatCompletionChunk | ChatCompletion) {
+  const choice = choices?.[0];
+  const said = choice === undefined ? undefined : 'delta' in choice ? choice.delta : choice.message;
+  return { piece: said?.content, finish_reason: choice?.finish_reason };
 }
 
-function refusesForm(error: unknown): boolean {
-  return error instanceof APIError && (error.status === 400 || error.status === 422 || error.status === 501);
+function toFailure(error: unknown): CallFailed {
+  if (error instanceof CallFailed) return error;
+  const cause = { cause: error };
+  if (error instanceof APIConnectionError) return new CallFailed('it could not be reached', undefined, cause);
+  if (!(error instanceof APIError) || error.status === undefined) return new CallFailed('it failed', undefined, cause);
+  const pauseMs = isPassing(error) ? askedPauseMs(error.headers) : undefined;
+  const reason = `it answered ${error.status}`;
+  if (pauseMs === undefined || pauseMs <= longestPauseMs)
+    return new CallFailed(reason, remedyFor(error, pauseMs), cause);
+  return new CallFailed(`${reason} and asks to wait for ${Math.ceil(pauseMs / 1000)} s`, undefined, cause);
 }
 
-function isPassing(error: unknown): boolean {
-  return error instanceof APIError && (error.status === 429 || (error.status ?? 0) >= 500) && error.status !== 501;
+function remedyFor(error: APIError, pauseMs: number | undefined): Remedy {
+  // Jitter: many turns that failed together do not come back together.
+  if (isPassing(error)) return { do: 'wait', pauseMs: pauseMs ?? usualPauseMs * (1 + Math.random()) };
+  if (![400, 422, 501].includes(error.status ?? 0)) return { do: 'nothing' };
+  const about = `${error.param} ${error.code} ${error.message}`;
+  // Models that reason take their own temperature alone.
+  if (/temperature/i.test(about)) return { do: 'leave out the temperature' };
+  const isForm = !/content_filter|context.{0,9}(?:length|size|window)|too long/i.test(about);
+  return { do: isForm ? 'change the form' : 'nothing' };
 }
 
-function reasonOf(error: unknown): string {
-  if (error instanceof UnreadableAnswer) return 'its answer could not be read';
-  if (error instanceof OpenAI.APIConnectionTimeoutError) return 'it did not answer in time';
-  if (error instanceof OpenAI.APIConnectionError) return 'it could not be reached';
-  if (error instanceof APIError && error.status !== undefined) return `it answered ${error.status}`;
-  return 'it failed';
+/** Too many requests, or a fault of the server, that may be over in a moment. */
+function isPassing({ status = 0, code }: APIError): boolean {
+  return status === 408 || (status === 429 && code !== 'insufficient_quota') || (status >= 500 && status !== 501);
 }

@@ -4,8 +4,10 @@ import type { AddressInfo } from 'node:net';
 export interface ChatRequest {
   model: string;
   messages: { role: string; content: string }[];
-  response_format?: { type: string };
+  temperature?: number;
+  response_format?: { type: string; json_schema?: { schema: unknown } };
   tools?: unknown[];
+  stream?: boolean;
 }
 
 /** One answer of the server: sends a response, or never does. */
@@ -35,50 +37,79 @@ export async function startScriptedServer(...answers: Answer[]) {
   };
 }
 
-function complete(message: Record<string, unknown>): Answer {
-  return (response, { model }) => {
-    response.setHeader('content-type', 'application/json');
-    response.end(
-      JSON.stringify({
-        id: 'chatcmpl-1',
-        object: 'chat.completion',
-        created: 0,
-        model,
-        choices: [{ index: 0, finish_reason: 'stop', message: { role: 'assistant', ...message } }],
-      }),
-    );
+function sends(body: unknown, status = 200, headers: Record<string, string> = {}): Answer {
+  return (response) => {
+    response.writeHead(status, { 'content-type': 'application/json', ...headers });
+    response.end(JSON.stringify(body));
   };
 }
 
-export function says(content: string): Answer {
-  return complete({ content });
+function completes(message: Record<string, unknown>, finish_reason = 'stop'): Answer {
+  const choices = [{ index: 0, finish_reason, message: { role: 'assistant', ...message } }];
+  return sends({ id: 'chatcmpl-1', object: 'chat.completion', created: 0, model: 'm', choices });
+}
+
+export function says(content: string, finishReason = 'stop'): Answer {
+  return completes({ content }, finishReason);
 }
 
 export function refuses(refusal: string): Answer {
-  return complete({ content: null, refusal });
+  return completes({ content: null, refusal });
 }
 
-export function calls(name: string, args: string): Answer {
-  return complete({
+/** Calls a tool, once for each list of arguments; those are text, or objects as some servers send them. */
+export function calls(name: string, ...args: unknown[]): Answer {
+  return completes({
     content: null,
-    tool_calls: [{ id: 'call_1', type: 'function', function: { name, arguments: args } }],
+    tool_calls: args.map((one, index) => ({
+      id: `call_${index}`,
+      type: 'function',
+      function: { name, arguments: one },
+    })),
   });
 }
 
-export function fails(status: number): Answer {
-  return (response) => {
-    response.writeHead(status, { 'content-type': 'application/json' });
-    response.end(JSON.stringify({ error: { message: 'scripted', type: 'scripted' } }));
-  };
+export function fails(status: number, headers: Record<string, string> = {}, message = 'scripted'): Answer {
+  return sends({ error: { message, type: 'scripted' } }, status, headers);
 }
 
 export function noChoices(): Answer {
-  return (response) => {
-    response.setHeader('content-type', 'application/json');
-    response.end(JSON.stringify({ id: 'x', object: 'chat.completion', created: 0, model: 'm', choices: [] }));
-  };
+  return sends({ id: 'x', object: 'chat.completion', created: 0, model: 'm', choices: [] });
 }
 
 export function hangs(): Answer {
   return () => undefined;
+}
+
+/** Begins an answer and never ends it. */
+export function hangsMidway(): Answer {
+  return (response) => {
+    response.writeHead(200, { 'content-type': 'application/json' });
+    response.write('{"choices": [');
+  };
+}
+
+/** Something between a model and us answers in its place. */
+export function sendsPage(): Answer {
+  return (response) => {
+    response.writeHead(200, { 'content-type': 'text/html' });
+    response.end('<html>Sign in</html>');
+  };
+}
+
+/** Streams these pieces, then ends as told: `hang` leaves the stream open, `break` cuts the connection. */
+export function streams(pieces: string[], end: 'stop' | 'length' | 'hang' | 'break' | 'close' = 'stop'): Answer {
+  return async (response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    const send = (delta: unknown, finish_reason: string | null = null) =>
+      new Promise((sent) => {
+        const choices = [{ index: 0, delta, finish_reason }];
+        response.write(`data: ${JSON.stringify({ object: 'chat.completion.chunk', choices })}\n\n`, sent);
+      });
+    for (const content of pieces) await send({ content });
+    if (end === 'hang') return;
+    if (end === 'break') return void response.destroy();
+    if (end !== 'close') await send({}, end);
+    response.end(end === 'close' ? '' : 'data: [DONE]\n\n');
+  };
 }

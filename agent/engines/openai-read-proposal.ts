@@ -1,0 +1,30 @@
+/** From what a model wrote to a proposal that fits, or to what is wrong with it. */
+import { z } from 'zod';
+import { CallFailed } from './openai-calls.ts';
+import { findJson } from './openai-json.ts';
+import type { Proposal, ProposalSchema } from './openai-proposal.ts';
+
+/**
+ * The proposal in what a model wrote. Of several it is the last that fits, for models draft before they decide;
+ * commands that stand alone, one after the other, are one proposal. Throws `CallFailed` with what to repair.
+ */
+export function readProposal(answer: string, isCut: boolean, schema: ProposalSchema): Proposal {
+  const unreadable = (problem: string) =>
+    new CallFailed('its answer could not be read', { do: 'repair', answer, problem });
+  let found: unknown[];
+  try {
+    found = findJson(answer);
+  } catch (error) {
+    throw unreadable(`${(error as Error).message}${isCut ? '; write less' : ''}`);
+  }
+  const areCommands = found.length > 1 && found.every((one) => isObject(one) && typeof one.type === 'string');
+  const read = (areCommands ? [found] : found).map((value) => schema.safeParse(value));
+  const fitting = read.findLast(({ success }) => success) ?? read.at(-1);
+  if (fitting === undefined) throw unreadable('it holds no JSON object');
+  if (!fitting.success) throw unreadable(z.prettifyError(fitting.error).slice(0, 1000));
+  return fitting.data;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
+}
