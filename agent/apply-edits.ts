@@ -2,6 +2,7 @@
 import type { Answer } from './answer-question.ts';
 import { addSteps } from './build-pipeline.ts';
 import { changeDraft } from './change-draft.ts';
+import { limitSteps } from './combinations.ts';
 import { assignName, type Draft, emptyDraft, type Json, type NameChoice, nodeOf } from './draft.ts';
 import { mergeLoaders } from './draft-slots.ts';
 import { dropTasks } from './drop-tasks.ts';
@@ -17,10 +18,19 @@ export type Applied = Pick<TurnWork, 'action' | 'talk' | 'aboutPlan' | 'approved
   warnings: string[];
 };
 
-/** Carries out edits on a draft, one after the other. Pure: the draft that comes in stays as it is. */
+/**
+ * Carries out edits on a draft, one after the other. Pure: the draft that comes in stays as it is.
+ * @throws UserError `plan_too_large`.
+ */
 export function applyEdits(base: Draft, edits: readonly Edit[], world: World): Applied {
   const start: Applied = { draft: base, refusals: [], warnings: [], aboutPlan: false, approved: false };
-  return edits.reduce((done, edit) => applyEdit(done, edit, world), start);
+  return edits.reduce((done, edit) => {
+    const applied = applyEdit(done, edit, world);
+    if (edit.do !== 'adopt' && applied.draft.nodes.length > done.draft.nodes.length) {
+      limitSteps(applied.draft.nodes.length);
+    }
+    return applied;
+  }, start);
 }
 
 function applyEdit(done: Applied, edit: Edit, world: World): Applied {
@@ -62,12 +72,7 @@ function applyRun(done: Applied, edit: EditOf<'run'>, { catalogue, wiring }: Wor
     const task = catalogue.get(step.task);
     return task === undefined ? [] : [{ ...step, task }];
   });
-  try {
-    return { ...done, draft: addSteps(edit.extend ? done.draft : undefined, steps, wiring), aboutPlan: true };
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    return { ...done, refusals: [...done.refusals, error.message] };
-  }
+  return { ...done, draft: addSteps(edit.extend ? done.draft : undefined, steps, wiring), aboutPlan: true };
 }
 
 function fillIn(base: Draft, answers: readonly Answer[], { wiring }: World): Draft {

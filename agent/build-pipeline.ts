@@ -19,8 +19,6 @@ import {
 /** Resources that a task gets even where nobody asked, because their producer needs nothing. */
 const alwaysProvided: readonly ResourceKind[] = ['config'];
 
-const maxPlanNodes = 200;
-
 /**
  * Adds steps to a draft and wires them: one loader a distinct dataset, microservices where an input needs
  * an id, the newest model where none is named. Pure; what nobody said stays missing.
@@ -34,7 +32,6 @@ export function addSteps(base: Draft | undefined, steps: readonly PlanStep[], wi
     if (step.task.type === 'MICROSERVICE') addMicroservice(flow, step);
     else addMacrotask(flow, step);
   });
-  if (draft.nodes.length > maxPlanNodes) throw new RangeError(`That would be ${draft.nodes.length} steps.`);
   return draft;
 }
 

@@ -1,4 +1,5 @@
 import { type BaseCheckpointSaver, MemorySaver } from '@langchain/langgraph';
+import { UserError } from '../src/core/errors.ts';
 import type { Registry } from '../src/core/registry.ts';
 import { type Reply, replySchema } from '../src/core/reply.ts';
 import type { Catalogue } from '../src/core/task.ts';
@@ -84,18 +85,26 @@ export function createAgent(options: AgentOptions): Agent {
     return replySchema.parse(JSON.parse(reply));
   }
 
+  /** What cannot be done as asked is a reply, too; the conversation stays as it was. */
+  async function refuseUserErrors(turn: Promise<Reply>): Promise<Reply> {
+    return turn.catch((error: unknown) => {
+      if (!(error instanceof UserError)) throw error;
+      return refusal(`${error.message} ${error.hint ?? ''}`.trim());
+    });
+  }
+
   return {
     processMessage: (text, who, options) =>
       inTurn(who, async () => {
         if (text.length > maxMessageLength)
           return refusal(`A message may have ${maxMessageLength} characters at most.`);
-        return runTurn(who, text, '', options);
+        return refuseUserErrors(runTurn(who, text, '', options));
       }),
     answerQuestion: (questionId, values, who) =>
       inTurn(who, async () => {
         const { question } = await stateOf(who);
         if (!question || question !== questionId) return refusal('This question is not open any more.');
-        return runTurn(who, Object.values(values).join(', '), JSON.stringify(values));
+        return refuseUserErrors(runTurn(who, Object.values(values).join(', '), JSON.stringify(values)));
       }),
   };
 }

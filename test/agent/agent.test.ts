@@ -5,6 +5,7 @@ import { MemorySaver } from '@langchain/langgraph';
 import { SqliteSaver } from '@langchain/langgraph-checkpoint-sqlite';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type Agent, type AgentOptions, createAgent } from '../../agent/index.ts';
+import { UserError } from '../../src/core/errors.ts';
 import type { Pipeline } from '../../src/core/pipeline.ts';
 import type { Reply } from '../../src/core/reply.ts';
 import { catalogue } from '../../tasks/index.ts';
@@ -158,6 +159,31 @@ describe('a plan that waits for approval', () => {
     expect(await say(agent, 'finetune gpt2 on squad', 'no, forget it')).toMatchObject({ kind: 'answer' });
     await say(agent, 'go');
     expect(submitted).toEqual([]);
+  });
+});
+
+describe('what cannot be done', () => {
+  test('is refused in words, and the conversation stays as it was', async () => {
+    const ranks = Array.from({ length: 20 }, (_, index) => index + 1).join(', ');
+    const agent = create();
+    const reply = await say(
+      agent,
+      'finetune gpt2 on squad',
+      `finetune phi-2 on imdb with ranks ${ranks} and seeds ${ranks}`,
+    );
+    expect(reply).toMatchObject({ kind: 'refused', text: expect.stringContaining('steps; a plan has at most 200') });
+    expect(inputsOf(await say(agent, '5 epochs'), 'finetune')).toEqual({ model_name: 'gpt2', num_epochs: 5 });
+  });
+
+  test('as the executor says it, likewise', async () => {
+    const submit = async () => {
+      throw new UserError('too_large', 'It is too large.', { hint: 'Take a smaller one.' });
+    };
+    const agent = create({ submit });
+    expect(await say(agent, 'finetune gpt2 on squad')).toMatchObject({
+      kind: 'refused',
+      text: 'It is too large. Take a smaller one.',
+    });
   });
 });
 
