@@ -1,4 +1,6 @@
 /** The words of an answer as they arrive: without what the model thinks aloud, and not without end. */
+import type { Understanding } from './engine.ts';
+import { CallFailed, type Calls } from './openai-calls.ts';
 
 /** Characters of an answer at most. */
 const longestAnswer = 4000;
@@ -7,7 +9,33 @@ const tag = /<(\/?)think(?:ing)?>/i;
 /** The end of what has arrived may be the beginning of a tag. */
 const undecided = /<[/a-z]{0,9}$/i;
 
-export interface AnswerText {
+/**
+ * Answers a question with one call. What was shown stays, with a warning where there should be more; where nothing
+ * was, the reply says what Trainyard does.
+ */
+export async function writeAnswer(
+  words: (signal: AbortSignal) => AsyncIterable<string>,
+  calls: Calls,
+  onText: (piece: string) => void,
+  startsThinking: boolean,
+): Promise<Pick<Understanding, 'commands' | 'warnings'>> {
+  const written = createAnswerText(onText, startsThinking);
+  const warnings: string[] = [];
+  try {
+    await calls.make(async (signal) => {
+      for await (const piece of words(signal)) if (!written.take(piece)) throw new CallFailed('it grew too long');
+    });
+    if (written.text === '') throw new CallFailed('there was no text in it');
+  } catch (error) {
+    if (!(error instanceof CallFailed)) throw error;
+    const failed = written.text === '' ? 'did not answer' : 'did not finish answering';
+    warnings.push(`The model server ${failed} the question: ${error.message}.`);
+  }
+  const topic = written.text === '' ? 'help' : 'answer';
+  return { commands: [{ type: 'talk', topic, text: written.text }], warnings };
+}
+
+interface AnswerText {
   /** All that was shown. */
   readonly text: string;
   /** Shows what of a piece is for the user; false once the answer has its full length. */

@@ -56,7 +56,7 @@ describe('a question that only words answer', () => {
   ])('keeps what was shown when %s', async (_, answer, reason) => {
     const { last, pieces } = await ask(message, [isQuestion, answer]);
     expect(last).toMatchObject({ kind: 'answer', text: 'PTQ is', engine: 'openai:m' });
-    expect(last.warnings.join()).toMatch(new RegExp(`did not finish.*${reason}`));
+    expect(last.warnings.join()).toMatch(new RegExp(`did not finish answering.*${reason}`));
     expect(pieces.join('')).toBe('PTQ is');
   });
 
