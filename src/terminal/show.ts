@@ -57,8 +57,10 @@ export function resultLines(tasks: readonly TaskStatus[]): string {
   return [resultTable(tasks), ...failures].filter((part) => part !== '').join('\n\n');
 }
 
-function failureLine({ node_id, error }: TaskStatus): string {
-  return [`${node_id} failed: ${error?.message ?? 'no cause is known.'}`, error?.hint ?? ''].join('\n').trimEnd();
+function failureLine({ node_id, error, remedy }: TaskStatus): string {
+  const toGoOn = remedy === undefined ? '' : `To go on: trainyard run "${remedy}"`;
+  const lines = [`${node_id} failed: ${error?.message ?? 'no cause is known.'}`, error?.hint ?? '', toGoOn];
+  return lines.filter((line) => line !== '').join('\n');
 }
 
 /** What each node measured. */
