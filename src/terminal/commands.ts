@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline/promises';
 import { UserError } from '../core/errors.ts';
+import type { Pipeline } from '../core/pipeline.ts';
 import type { Reply } from '../core/reply.ts';
 import type { Submitted } from '../executor/executor.ts';
 import type { PipelineSummary } from '../executor/journal.ts';
@@ -56,8 +57,9 @@ export async function converse(
       if (frame.type !== 'reply_sent') continue;
       const { reply } = frame;
       context.say(replyLines(reply));
-      if (reply.kind === 'submitted') {
-        return { reply, status: await followPipeline(client, reply.pipeline_id, reply.pipeline, context) };
+      const started = startedBy(reply);
+      if (started !== undefined) {
+        return { reply, status: await followPipeline(client, started.pipeline_id, started.pipeline, context) };
       }
       const waits = reply.kind === 'question' || (reply.kind === 'plan' && reply.awaits_approval);
       const answer = waits ? await ask(context) : undefined;
@@ -68,6 +70,14 @@ export async function converse(
   } finally {
     listening.abort();
   }
+}
+
+/** The pipeline that a reply has set going: a new one, or one that is retried. */
+function startedBy(reply: Reply): { pipeline_id: string; pipeline: Pipeline } | undefined {
+  if (reply.kind === 'submitted') return reply;
+  if (reply.kind !== 'action' || reply.action.name !== 'retry') return undefined;
+  const { pipeline_id, tasks } = reply.data as unknown as PipelineStatus;
+  return { pipeline_id, pipeline: { nodes: tasks.map(({ node_id, task_name }) => ({ node_id, task_name })) } };
 }
 
 /** The person's answer, or undefined where nobody sits at a terminal. */

@@ -27,7 +27,8 @@ export async function followPipeline(
   try {
     for await (const frame of client.watch(pipelineId, over.signal)) {
       view.show(frame);
-      if (frame.type === 'pipeline_finished') break;
+      // One that was retried has finished before: what counts is how it stands now.
+      if (frame.type === 'pipeline_finished' && (await client.get<PipelineStatus>(path)).state !== 'running') break;
     }
   } finally {
     context.signal.removeEventListener('abort', onInterrupt);
