@@ -116,7 +116,6 @@ async function* streamText(
       if (piece) yield piece;
       finish = finish_reason ?? finish;
     }
-    signal.throwIfAborted();
     if (finish === 'length') throw new CallFailed('it came to its limit of tokens');
     if (!finish) throw new CallFailed('the connection ended');
   } catch (error) {

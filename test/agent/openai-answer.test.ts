@@ -54,7 +54,7 @@ describe('a question that only words answer', () => {
     ['the stream hangs', streams(['PTQ ', 'is'], 'hang'), 'did not answer in time'],
     ['the model comes to its limit', streams(['PTQ ', 'is'], 'length'), 'limit of tokens'],
   ])('keeps what was shown when %s', async (_, answer, reason) => {
-    const { last, pieces } = await ask(message, [isQuestion, answer]);
+    const { last, pieces } = await ask(message, [isQuestion, answer], { timeoutMs: 1000 });
     expect(last).toMatchObject({ kind: 'answer', text: 'PTQ is', engine: 'openai:m' });
     expect(last.warnings.join()).toMatch(new RegExp(`did not finish answering.*${reason}`));
     expect(pieces.join('')).toBe('PTQ is');
@@ -66,7 +66,7 @@ describe('a question that only words answer', () => {
     ['it fails', fails(500)],
     ['it hangs', hangs()],
   ])('ends with what Trainyard does when %s', async (_, answer) => {
-    const { last, pieces } = await ask(message, [isQuestion, answer]);
+    const { last, pieces } = await ask(message, [isQuestion, answer], { timeoutMs: 1000 });
     expect(last.kind).toBe('answer');
     expect(last.text).toContain('Tell me what to train');
     expect(last.warnings.join()).toContain('did not answer the question');

@@ -74,7 +74,7 @@ describe('the openai engine', () => {
     ['never comes to an end', 2, 'could not be read', says(good.slice(0, -3), 'length')],
     ['proposes nothing', 2, 'could not be read', says('{"commands": []}')],
   ])('hands over to the offline engine when the server %s, and says so', async (_, expected, reason, answer) => {
-    const { last, requests } = await ask(message, [answer]);
+    const { last, requests } = await ask(message, [answer], { timeoutMs: 1000 });
     expect(isThePlan(last)).toBe(true);
     expect(last.engine).toBe('offline');
     expect(last.warnings.join()).toMatch(new RegExp(`${reason}.*offline engine`));
@@ -101,7 +101,7 @@ describe('the openai engine', () => {
   });
 
   test('tries the server again on the next turn', async () => {
-    const { replies } = await ask([message, message], [hangs(), says(good)]);
+    const { replies } = await ask([message, message], [hangs(), says(good)], { timeoutMs: 1000 });
     expect(replies.map(({ engine }) => engine)).toEqual(['offline', 'openai:m']);
   });
 

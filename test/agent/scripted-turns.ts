@@ -7,17 +7,22 @@ import { type Answer, startScriptedServer } from './scripted-server.ts';
 
 export const who = { userId: 'ann', conversationId: 'c' };
 
-export function openAiAt(baseUrl: string, pauses: number[] = [], timeoutMs = 300) {
+export function openAiAt(baseUrl: string, pauses: number[] = [], timeoutMs = 10_000) {
   const wait = async (ms: number) => pauses.push(ms);
   return { kind: 'openai', apiKey: 'test', baseUrl, model: 'm', timeoutMs, wait } as const;
 }
 
+interface Options extends TurnOptions {
+  /** For one call; short where a server hangs, and else long enough for a busy machine. */
+  timeoutMs?: number;
+}
+
 /** Says these messages, one a turn, to an agent whose model server plays these answers: two calls a turn at most. */
-export async function ask(texts: string | string[], answers: Answer[], options: TurnOptions = {}) {
+export async function ask(texts: string | string[], answers: Answer[], options: Options = {}) {
   await using server = await startScriptedServer(...answers);
   const pauses: number[] = [];
   const pieces: string[] = [];
-  const agent = createAgent({ catalogue, registry, engine: openAiAt(server.baseUrl, pauses) });
+  const agent = createAgent({ catalogue, registry, engine: openAiAt(server.baseUrl, pauses, options.timeoutMs) });
   const replies: Reply[] = [];
   const callsOfTurns: number[] = [];
   for (const text of [texts].flat()) {
