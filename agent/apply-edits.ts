@@ -56,8 +56,10 @@ function applyEdit(done: Applied, edit: Edit, world: World): Applied {
       return applyRetry(done, edit, world);
     case 'forget':
       return answered(emptyDraft, 'I dropped the plan. Tell me what to do instead.');
-    case 'approve':
-      return { ...done, aboutPlan: true, approved: true };
+    case 'approve': {
+      const { unconfirmed: _, ...draft } = done.draft;
+      return { ...done, draft, aboutPlan: true, approved: true };
+    }
     case 'show':
       return { ...done, aboutPlan: true };
     case 'action':
@@ -72,7 +74,11 @@ function applyRun(done: Applied, edit: EditOf<'run'>, { catalogue, wiring }: Wor
     const task = catalogue.get(step.task);
     return task === undefined ? [] : [{ ...step, task }];
   });
-  return { ...done, draft: addSteps(edit.extend ? done.draft : undefined, steps, wiring), aboutPlan: true };
+  const added = addSteps(edit.extend ? done.draft : undefined, steps, wiring);
+  if (edit.unproven.length === 0) return { ...done, draft: added, aboutPlan: true };
+  const warning = `You did not name ${edit.unproven.join(', ')} as such: please look whether that is what you meant.`;
+  const draft = { ...added, unconfirmed: true };
+  return { ...done, draft, aboutPlan: true, warnings: [...done.warnings, warning] };
 }
 
 function fillIn(base: Draft, answers: readonly Answer[], { wiring }: World): Draft {

@@ -30,7 +30,13 @@ export type StepWish = z.infer<typeof stepSchema>;
 /** What one message asks for: a short list, because a message can carry several wishes. */
 export const commandSchema = z.discriminatedUnion('type', [
   /** A new plan, or more steps for the last one. */
-  z.strictObject({ type: z.literal('run'), extend: z.boolean(), steps: z.array(stepSchema).min(1) }),
+  z.strictObject({
+    type: z.literal('run'),
+    extend: z.boolean(),
+    steps: z.array(stepSchema).min(1),
+    /** Tasks that a model understood and the message has no word for: the plan then waits for the user's. */
+    unproven: z.array(z.string()).optional(),
+  }),
   /** Answers the open question or changes the last plan; `task` limits it to the nodes of one task. */
   z.strictObject({
     type: z.literal('set'),

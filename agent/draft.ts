@@ -28,6 +28,8 @@ export type Doubt = z.infer<typeof doubtSchema>;
 export const draftSchema = z.object({
   nodes: z.array(draftNodeSchema),
   doubts: z.array(doubtSchema),
+  /** It has steps that the user did not name as such, and starts when the user says so. */
+  unconfirmed: z.boolean().optional(),
   /** Order beyond what the mappings say; only a pipeline that the user brought along has any. */
   edges: z.array(z.object({ from: z.string(), to: z.string() })).optional(),
 });

@@ -5,9 +5,14 @@ import { readItems } from './engines/offline/items.ts';
 import { readTokens } from './engines/offline/lexer.ts';
 import type { Lexicon } from './engines/offline/lexicon.ts';
 import { foldValues } from './engines/offline/values.ts';
+import { hasEvidence } from './intent-evidence.ts';
 import { compact, nameTokens } from './words.ts';
 
 interface Said {
+  /** The message that is being read. */
+  message: string;
+  /** Tasks that the messages have a word for. */
+  tasks: ReadonlySet<string>;
   /** Everything that was said, compacted. */
   text: string;
   /** Its words, taken apart as names are. */
@@ -33,7 +38,7 @@ export function groundCommands(
 ): { commands: Command[]; warnings: string[] } {
   const said = readSaid(messages, planned, world);
   const invented: string[] = [];
-  const grounded = commands.map((command) => groundCommand(command, said, world, invented));
+  const grounded = commands.flatMap((command) => groundCommand(command, said, world, invented));
   const warnings = [...new Set(invented)].map(
     (what) => `The model proposed ${what}, which nobody said; I left it out.`,
   );
@@ -49,6 +54,8 @@ function readSaid(messages: readonly string[], planned: readonly unknown[], { na
     .flatMap((message) => foldValues(readItems(readTokens(message), names, lexicon)))
     .flatMap((piece) => (piece.k === 'value' ? piece.values : piece.k === 'amount' ? [piece.value] : []));
   return {
+    message: messages.at(-1) ?? '',
+    tasks: new Set(items.flatMap((item) => (item.k === 'task' ? [item.task] : []))),
     text: compact(`${messages.join(' ')} ${planned.map(String).join(' ')}`.replaceAll('==', '')),
     tokens: new Set(nameTokens(messages.join(' '))),
     names: {
@@ -65,19 +72,64 @@ function readName(kind: NameKind, said: string, names: Names): Said['names'][Nam
   return { said, settled, options: resolved.kind === 'ambiguous' ? resolved.options : [] };
 }
 
-function groundCommand(command: Command, said: Said, world: GroundingWorld, invented: string[]): Command {
+/** The command with what was said alone; nothing of one that has an effect and that no word speaks of. */
+function groundCommand(command: Command, said: Said, world: GroundingWorld, invented: string[]): Command[] {
   switch (command.type) {
-    case 'run':
-      return {
-        ...command,
-        steps: command.steps.map((step): StepWish => ({ ...step, ...groundParts(step, said, world, invented) })),
-      };
+    case 'run': {
+      const steps = command.steps.map((step): StepWish => ({ ...step, ...groundParts(step, said, world, invented) }));
+      const unproven = steps.flatMap(({ task }) => (isProven(task, said) ? [] : [task]));
+      return [{ ...command, steps, ...(unproven.length > 0 && { unproven: [...new Set(unproven)] }) }];
+    }
     case 'set':
     case 'repeat':
-      return { ...command, ...groundParts(command, said, world, invented) };
+      return [{ ...command, ...groundParts(command, said, world, invented) }];
+    case 'retry': {
+      const id = command.id !== null && isSaid(command.id, said) ? command.id : null;
+      const settings = groundSettings(command.settings, said, invented);
+      return proven(command.type, { ...command, id, settings }, said, invented);
+    }
+    case 'action':
+      return proven(command.name, { ...command, args: groundArgs(command.args, said, invented) }, said, invented);
+    case 'drop':
+    case 'approve':
+    case 'forget':
+      return proven(command.type, command, said, invented);
     default:
-      return command;
+      return [command];
   }
+}
+
+/** Small words for a task, beside those that name it. */
+const taskHints: Record<string, RegExp> = {
+  load_dataset: /\bdata|\brows?\b|\bsamples?\b/i,
+  ptq: /\bbits?\b|\bint\d|quanti/i,
+  qat: /\bqat\b|quanti[sz]ation.aware/i,
+  evaluate: /\bscores?\b|\bmetrics?\b|\baccura|\bperplexity|how (?:good|well)|\beval/i,
+};
+
+function isProven(task: string, { tasks, message }: Said): boolean {
+  return tasks.has(task) || taskHints[task]?.test(message) === true;
+}
+
+function proven(of: string, command: Command, { message }: Said, invented: string[]): Command[] {
+  if (hasEvidence(of, message)) return [command];
+  invented.push(`to ${of.replaceAll('_', ' ')}`);
+  return [];
+}
+
+type Args = (Command & { type: 'action' })['args'];
+
+/** Ids and paths are the user's own; names of tasks and types are the catalogue's. */
+function groundArgs(args: Args, said: Said, invented: string[]): Args {
+  const kept = Object.entries(args).flatMap(([name, value]): [string, Args[string]][] => {
+    if (name === 'task_name' || name === 'filter_type') return [[name, value]];
+    const values = [value].flat();
+    const own = values.filter((one) => typeof one === 'string' && isSaid(one, said));
+    for (const other of values.filter((one) => !own.includes(one))) invented.push(`${name} = ${String(other)}`);
+    if (own.length === 0) return [];
+    return [[name, Array.isArray(value) ? own : (own[0] as Args[string])]];
+  });
+  return Object.fromEntries(kept);
 }
 
 interface Parts {

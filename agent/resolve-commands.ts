@@ -10,7 +10,7 @@ import { parseValue } from './values.ts';
 
 /** A command whose names and values are resolved; plain JSON. */
 export type Edit =
-  | { do: 'run'; extend: boolean; steps: ResolvedStep[] }
+  | { do: 'run'; extend: boolean; steps: ResolvedStep[]; unproven: string[] }
   | ({ do: 'change' } & Change)
   | ({ do: 'repeat' } & Repetition)
   | { do: 'retry'; id: string | null; settings: Record<string, Json[]> }
@@ -62,7 +62,7 @@ function resolveCommand(resolving: Resolving, command: Command): Edit[] {
   switch (command.type) {
     case 'run': {
       const steps = command.steps.flatMap((step) => resolveStep(resolving, step));
-      return steps.length === 0 ? [] : [{ do: 'run', extend: command.extend, steps }];
+      return steps.length === 0 ? [] : [{ do: 'run', extend: command.extend, steps, unproven: command.unproven ?? [] }];
     }
     case 'set': {
       const { task, instead_of } = command;

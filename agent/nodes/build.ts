@@ -9,13 +9,14 @@ import type { AgentWorld } from './world.ts';
 export function createBuild(world: AgentWorld) {
   return (state: State): Update => {
     const work = readWork(state);
+    const draft = readDraft(state);
     // Throws where a plan has a fault: one of ours, for what a user can leave out was asked.
-    const { pipeline } = checkPipeline(toPipeline(readDraft(state), world.wiring), world.catalogue);
+    const { pipeline } = checkPipeline(toPipeline(draft, world.wiring), world.catalogue);
     const assessed = world.outside.assess?.(pipeline);
     const warnings = [...work.warnings, ...(assessed?.warnings ?? [])];
     if (assessed?.refusal !== undefined) warnings.push(assessed.refusal);
     const onlyShown = work.edits.every((edit) => edit.do === 'show');
-    const waits = world.approval === 'required' && !work.approved;
+    const waits = (world.approval === 'required' || draft.unconfirmed === true) && !work.approved;
     const starts = !world.dryRun && world.outside.submit !== undefined && assessed?.refusal === undefined;
     const awaits = starts && waits;
     const hint = awaits ? ' Say "go" to start it, or what to change.' : '';

@@ -261,8 +261,7 @@ describe('a model that was talked into proposing', () => {
     check(`${id} achieves nothing`, () => expectHarmless(attempt, fooledAgent(proposes, at)));
   }
 
-  // Known: approval is not held against the message.
-  test.fails('approval achieves nothing', async () => {
+  test('approval achieves nothing', async () => {
     const submit = async () => ({ pipeline_id: 'pipeline_1', task_ids: [] });
     const approve = [{ type: 'simple', what: 'approve' }];
     const agent = fooledAgent(approve, 1, { submit, approval: 'required' });

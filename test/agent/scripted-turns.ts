@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { createAgent, type TurnOptions } from '../../agent/index.ts';
+import { type AgentOptions, createAgent, type TurnOptions } from '../../agent/index.ts';
 import type { Reply } from '../../src/core/reply.ts';
 import { catalogue } from '../../tasks/index.ts';
 import { registry } from '../../tasks/registry.ts';
@@ -12,7 +12,7 @@ export function openAiAt(baseUrl: string, pauses: number[] = [], timeoutMs = 10_
   return { kind: 'openai', apiKey: 'test', baseUrl, model: 'm', timeoutMs, wait } as const;
 }
 
-interface Options extends TurnOptions {
+interface Options extends TurnOptions, Pick<AgentOptions, 'submit'> {
   /** For one call; short where a server hangs, and else long enough for a busy machine. */
   timeoutMs?: number;
 }
@@ -22,7 +22,8 @@ export async function ask(texts: string | string[], answers: Answer[], options: 
   await using server = await startScriptedServer(...answers);
   const pauses: number[] = [];
   const pieces: string[] = [];
-  const agent = createAgent({ catalogue, registry, engine: openAiAt(server.baseUrl, pauses, options.timeoutMs) });
+  const engine = openAiAt(server.baseUrl, pauses, options.timeoutMs);
+  const agent = createAgent({ catalogue, registry, engine, ...(options.submit && { submit: options.submit }) });
   const replies: Reply[] = [];
   const callsOfTurns: number[] = [];
   for (const text of [texts].flat()) {
