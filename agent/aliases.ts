@@ -1,5 +1,6 @@
 /** What people call models and datasets, against the names that the registry knows. */
 import type { Registry } from '../src/core/registry.ts';
+import { isResourceId } from './existing-resources.ts';
 import { compact, editDistance, isTypoOf, nameTokens } from './words.ts';
 
 /** What a written name stands for. Only `known` and `literal` may enter a plan; the others are asked. */
@@ -48,6 +49,7 @@ const ordinary = new Set(
     'open',
     'text',
     'ag',
+    'news',
     'huggingface',
     'builtin',
     'v',
@@ -154,7 +156,7 @@ function literalName(kind: NameKind, said: string): string | undefined {
   const source = /^(?:hf|huggingface):(?:\/\/)?(.+)$/i.exec(said);
   if (source?.[1] !== undefined) return kind === 'dataset' ? `huggingface:${source[1]}` : source[1];
   if (/^builtin:[\w.-]+$/i.test(said)) return said;
-  if (isPath(said)) return said;
+  if (isPath(said) || isResourceId(said, kind)) return said;
   if (/^[\w.-]+\/[\w.-]+(:[\w.-]+)?$/.test(said)) return kind === 'dataset' ? `huggingface:${said}` : said;
   return undefined;
 }

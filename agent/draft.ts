@@ -1,8 +1,9 @@
 /** A plan in the making, and the small moves that all building and changing consists of. */
 import { z } from 'zod';
-import type { Pipeline, PipelineNode } from '../src/core/pipeline.ts';
+import type { Pipeline } from '../src/core/pipeline.ts';
 import type { Catalogue, Field, ResourceKind, Task } from '../src/core/task.ts';
 import type { NameKind } from './aliases.ts';
+import { withIds } from './existing-resources.ts';
 
 const draftNodeSchema = z.object({
   node_id: z.string(),
@@ -172,9 +173,10 @@ export function toPipeline(draft: Draft, wiring: Wiring): Pipeline {
   const named = steps.length > 0 ? steps : nodes;
   return {
     name: [...new Set(named.map(({ task_name }) => task_name))].join('_'),
-    nodes: nodes.map(({ node_id, task_name, inputs, input_mappings }): PipelineNode => {
-      return { node_id, task_name, inputs, input_mappings };
-    }),
+    nodes: withIds(
+      nodes.map(({ node_id, task_name, inputs, input_mappings }) => ({ node_id, task_name, inputs, input_mappings })),
+      wiring,
+    ),
     ...(draft.edges && draft.edges.length > 0 && { edges: draft.edges }),
   };
 }

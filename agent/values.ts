@@ -40,9 +40,17 @@ interface Bounds {
 
 /** What an input takes, in words: "takes a whole number from 2 to 8". */
 export function takes(field: Field): string {
+  return `takes ${inWords(boundsOf(field))}`;
+}
+
+/** The words of which an input takes one, where it is so. */
+export function choicesOf(field: Field): string[] {
+  return (boundsOf(field).enum ?? []).map(String);
+}
+
+function boundsOf(field: Field): Bounds {
   const json = z.toJSONSchema(field.schema, { io: 'input', unrepresentable: 'any' }) as Bounds;
-  const bounds = json.anyOf?.find((one) => one.type !== 'null') ?? json;
-  return `takes ${inWords(bounds)}`;
+  return json.anyOf?.find((one) => one.type !== 'null') ?? json;
 }
 
 function inWords(bounds: Bounds): string {

@@ -49,7 +49,8 @@ function numberWord(items: readonly Item[], item: ItemOf<'number'>, at: number):
   const next = items[at + 1];
   const before = items[at - 1];
   const counts = next?.k === 'field' || isHyphen(next);
-  const assigned = before?.k === 'field' || (before?.k === 'word' && before.w === 'to');
+  const lead = before?.k === 'word' && /^(is|of)$/.test(before.w) ? items[at - 2] : before;
+  const assigned = lead?.k === 'field' || (before?.k === 'word' && before.w === 'to');
   if (counts || (assigned && item.value !== 1))
     return { k: 'amount', value: item.value, small: false, said: String(item.value) };
   return { k: 'word', w: item.value === 1 ? 'version' : 'filler', text: item.text };

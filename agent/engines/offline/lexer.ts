@@ -72,12 +72,15 @@ function straighten(text: string): string {
     .replace(/[“”]/g, '"')
     .replace(/[–—‑]/g, '-')
     .replace(/\((\d+(?:\.\d+)?[bm])\)/gi, ' $1 ')
-    .replace(/→|=>|->/g, ' then ')
+    .replace(/[→⇒➜➔|]|[=-]>|>>/g, ' then ')
+    .replace(/(?<=^|\s)w\/o\b/gi, 'without')
+    .replace(/(?<=^|\s)w\/(?=\s|[a-z]{3})/gi, 'with ')
     .replace(/^[\s\S]*$/, withoutListNumbers);
 }
 
-/** "1) load squad 2) finetune": the numbers of a list are no numbers of the message. */
-function withoutListNumbers(text: string): string {
+/** "1) load squad 2) finetune", "Step 1: load squad": the numbers of a list are no numbers of the message. */
+function withoutListNumbers(written: string): string {
+  const text = written.replace(/(^|[\s.;,])(?:step|stage|task)\s*#?\d{1,2}\s*[:.)-]\s/gi, '$1; ');
   return /(^|\s)\(?1[).]\s/.test(text) ? text.replace(/(^|\s)\(?\d{1,2}[).](?=\s)/g, '$1;') : text;
 }
 

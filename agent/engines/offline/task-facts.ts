@@ -1,6 +1,7 @@
 /** What the grammar has to know of the tasks: how they fit, and not what they do. */
-import type { Catalogue } from '../../../src/core/task.ts';
+import type { Catalogue, Field } from '../../../src/core/task.ts';
 import { createWiring } from '../../draft.ts';
+import { choicesOf } from '../../values.ts';
 
 export interface TaskFacts {
   has(task: string): boolean;
@@ -12,6 +13,8 @@ export interface TaskFacts {
   quantizes(task: string): boolean;
   /** Inputs of the dataset's loader, which a step's clause may mention. */
   loaderTakes(input: string): boolean;
+  /** The words of which an input takes one: llama, qwen2, … for an architecture. */
+  choices(input: string): readonly string[];
   /** Every input that takes a list. */
   isList(input: string): boolean;
 }
@@ -29,6 +32,11 @@ export function readTaskFacts(catalogue: Catalogue): TaskFacts {
     makesModel: (task) => has(task) && wiring.outputOfKind(wiring.task(task), 'model') !== undefined,
     quantizes: (task) => takes(task, 'bits') && wiring.inputOfKind(wiring.task(task), 'dataset')?.required !== true,
     loaderTakes: (input) => loader?.inputFields.has(input) === true,
-    isList: (input) => [...catalogue.values()].some((task) => task.inputFields.get(input)?.jsonTypes.includes('array')),
+    choices: (input) => fieldsOf(catalogue, input).flatMap(choicesOf),
+    isList: (input) => fieldsOf(catalogue, input).some(({ jsonTypes }) => jsonTypes.includes('array')),
   };
+}
+
+function fieldsOf(catalogue: Catalogue, input: string): Field[] {
+  return [...catalogue.values()].flatMap((task) => task.inputFields.get(input) ?? []);
 }

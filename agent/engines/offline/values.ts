@@ -55,7 +55,7 @@ function foldItem(fold: Fold, item: Item): void {
       fold.pending = undefined;
       return;
     case 'field':
-      fold.pending = belongsToLast(fold, item) ? undefined : item.field;
+      fold.pending = belongsToLast(fold, item) || isNamedBefore(fold, item) ? undefined : item.field;
       return;
     case 'amount':
       return foldAmount(fold, item);
@@ -71,6 +71,11 @@ function belongsToLast({ items, at, pieces }: Fold, { field, unit }: ItemOf<'fie
   const last = pieces.at(-1);
   if (last?.k !== 'value' || items[at - 1]?.k !== 'amount') return false;
   return last.field === field || (unit && items[at + 1]?.k !== 'amount');
+}
+
+/** "the mistral architecture": the name before it is the value, and nothing behind it. */
+function isNamedBefore({ pieces }: Fold, { field }: ItemOf<'field'>): boolean {
+  return field === 'architecture' && pieces.at(-1)?.k === 'name';
 }
 
 function foldAmount(fold: Fold, item: ItemOf<'amount'>): void {
@@ -109,6 +114,6 @@ function wordValue(item: Item, field: string): string | undefined {
   if (item.k === 'task' && field === 'split') return item.task;
   if (item.k === 'word' && item.w === 'test' && field === 'split') return 'test';
   if (item.k === 'unknown' && !item.quoted) return item.text;
-  if (item.k === 'name' && field === 'architecture') return item.said.toLowerCase();
+  if (item.k === 'name' && item.kind === 'model' && field === 'architecture') return item.said.toLowerCase();
   return undefined;
 }

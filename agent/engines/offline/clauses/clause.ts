@@ -23,6 +23,8 @@ export type Cue =
   | 'described'
   /** Side by side with the clause before it, whose verb it shares. */
   | 'beside'
+  /** Another way to do the same, with values of its own. */
+  | 'variant'
   /** Its dataset is the one of the clause before, until it gets its own. */
   | 'copied'
   /** Said as the goal, before anything was named: "I want to compare methods." */

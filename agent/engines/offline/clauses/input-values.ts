@@ -2,11 +2,11 @@
 import type { ItemOf } from '../items.ts';
 import type { ValuePiece } from '../values.ts';
 import type { Clause, Scalar, Values } from './clause.ts';
-import { around, corrects, isWord, type Parse, peek, says } from './parse.ts';
+import { ahead, corrects, isDataset, isNoun, isWord, type Parse, says } from './parse.ts';
 
 export function readValue(parse: Parse, { field, values }: Pick<ValuePiece, 'field' | 'values'>): void {
   const clause = takerOf(parse, field);
-  if (clause === undefined) merge(parse, parse.loose.settings, field, values);
+  if (clause === undefined) merge(parse, looseValues(parse, field), field, values);
   else attach(parse, clause, field, values);
 }
 
@@ -34,17 +34,31 @@ export function attach(parse: Parse, clause: Clause, field: string, values: read
 }
 
 function datasetSettings(parse: Parse, { datasets, waiting }: Clause): Values {
-  const ofNext = says(parse, 1, 'of', 'from') || peek(parse, 1)?.k === 'name';
-  return (ofNext ? undefined : datasets.at(-1)?.settings) ?? waiting;
+  return (limitsNext(parse) ? undefined : datasets.at(-1)?.settings) ?? waiting;
 }
 
-/** A second value beside the first fans out; one that comes later, or as a correction, replaces it. */
+/** A limit said before any step belongs to its dataset, where one is named. */
+function looseValues(parse: Parse, field: string): Values {
+  const { facts, loose } = parse;
+  if (!facts.loaderTakes(field)) return loose.settings;
+  return limitsNext(parse) ? loose.waiting : (loose.datasets.at(-1)?.settings ?? loose.settings);
+}
+
+/** "500 rows of squad" limits what comes next, "squad, 500 rows of it" what was named. */
+function limitsNext(parse: Parse): boolean {
+  const named = ahead(
+    parse,
+    4,
+    (piece) => isDataset(piece) || piece.k === 'path' || piece.k === 'hub',
+    (piece) => isWord(piece, 'of', 'from', 'the', 'a', 'filler') || isNoun(piece, 'dataset'),
+  );
+  return named === 1 || (named !== undefined && says(parse, 1, 'of', 'from'));
+}
+
+/** A second value beside the first fans out; a correction replaces it. */
 function merge(parse: Parse, into: Values, field: string, values: readonly Scalar[]): void {
-  const known = into.get(field);
-  const listed = peek(parse, -1)?.k === 'mark' && /^(value|amount)$/.test(peek(parse, -2)?.k ?? '');
-  const joined = listed || around(parse, -1, -2).some((piece) => isWord(piece, 'and', 'or'));
-  const replaces = corrects(parse) || !(joined || parse.facts.isList(field));
-  into.set(field, known === undefined || replaces ? [...values] : [...new Set([...known, ...values])]);
+  const known = corrects(parse) ? undefined : into.get(field);
+  into.set(field, [...new Set([...(known ?? []), ...values])]);
 }
 
 /** A number without a unit: "2 epochs, no, 1" takes back, 2e-4 is a learning rate, "quantize to 4" speaks of bits. */

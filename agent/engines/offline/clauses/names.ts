@@ -40,7 +40,6 @@ function leavesVerbOut(parse: Parse, { models }: Clause): boolean {
 function beginBeside(parse: Parse, before: Clause): Clause {
   const clause: Clause = {
     ...newClause(before.task, before.form),
-    settings: new Map(before.settings),
     datasets: before.datasets.map(({ name, settings }) => ({ name, settings: new Map(settings) })),
     cues: new Set(['beside', 'copied']),
   };

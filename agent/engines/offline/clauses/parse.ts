@@ -27,6 +27,8 @@ export interface Parse extends Reading, Background {
   lead: { order: Order; at: number } | undefined;
   /** Where a "no," stood that takes back what was said before it. */
   correctedAt: number;
+  /** A step that is told in several ways: what was said of it before, and the way told last. */
+  variants: { base: Clause; last: Clause } | undefined;
   /** A sentence has ended since the last step's words. */
   newSentence: boolean;
 }
@@ -40,6 +42,7 @@ export function startParse(pieces: readonly Piece[], background: Background): Pa
     deferred: [],
     lead: undefined,
     correctedAt: Number.NEGATIVE_INFINITY,
+    variants: undefined,
     newSentence: false,
     clauses: [],
     loose: newClause('', 'implied'),

@@ -1,4 +1,5 @@
 /** Paths and hub names, which may be a model, a dataset, a config or an adapter. */
+import { kindOfId } from '../../../existing-resources.ts';
 import { newClause } from './clause.ts';
 import { addDataset, addModel } from './names.ts';
 import { ahead, isNoun, isWord, type Parse, peek, says } from './parse.ts';
@@ -17,6 +18,23 @@ export function readPath(parse: Parse, text: string): void {
     return addProvider(parse, 'load_config', 'config_path', text);
   if (thing === 'model' || (thing === undefined && isObject(parse))) addModel(parse, text);
   else addDataset(parse, text);
+}
+
+/** What an earlier run returned goes where a name of its kind would. */
+export function readId(parse: Parse, text: string): void {
+  const id = text.toLowerCase();
+  switch (kindOfId(id)) {
+    case 'model':
+      return addModel(parse, id);
+    case 'dataset':
+      return addDataset(parse, id);
+    case 'lora':
+      return addProvider(parse, 'load_lora', 'lora_path', id);
+    case 'config':
+      return addProvider(parse, 'load_config', 'config_path', id);
+    case 'environment':
+      return addProvider(parse, 'create_env', 'requirements', id);
+  }
 }
 
 /** What a path is: as the words around it say, else as its ending does, else as the step expects. */

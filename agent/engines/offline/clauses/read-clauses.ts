@@ -5,7 +5,7 @@ import { readEnvironment, readStrayPackage } from './environment.ts';
 import { readAmount, readValue } from './input-values.ts';
 import { readName, readUnknown } from './names.ts';
 import { type Background, note, type Parse, startParse } from './parse.ts';
-import { readPath } from './paths.ts';
+import { readId, readPath } from './paths.ts';
 import { settle } from './settle.ts';
 import { readTask } from './steps.ts';
 import { readWord } from './words.ts';
@@ -43,7 +43,7 @@ function readPiece(parse: Parse, piece: Piece): void {
     case 'mark':
       return readMark(parse, piece.text);
     case 'id':
-      return;
+      return readId(parse, piece.text);
   }
 }
 

@@ -3,17 +3,18 @@ import { type Clause, newClause } from './clause.ts';
 import { accepts, attach } from './input-values.ts';
 import { putDataset } from './names.ts';
 import type { Parse } from './parse.ts';
+import { pairLists } from './variants.ts';
 
 export function settle(parse: Parse): void {
   quantizeByBits(parse);
-  parse.clauses.push(...parse.deferred.splice(0));
+  parse.clauses = pairLists([...parse.clauses, ...parse.deferred.splice(0)]);
   for (const clause of parse.clauses) {
     if (clause.waiting.size > 0) clause.datasets.push({ name: null, settings: clause.waiting });
     settleReferences(parse, clause);
     settleTraining(parse, clause);
   }
   placeLoose(parse);
-  shareDatasets(parse.clauses);
+  shareBeside(parse.clauses);
   parse.clauses = parse.clauses.filter(({ task }) => !parse.dropped.includes(task));
   parse.clauses.forEach((_, index) => {
     lend(parse, index);
@@ -50,7 +51,15 @@ function settleTraining({ cues, facts }: Parse, clause: Clause): void {
     ['hidden_size', 'num_layers', 'num_heads', 'vocab_size'].some((input) => clause.settings.has(input));
   const continues = clause.models.length + clause.from.length > 0 || clause.cues.has('it') || clause.cues.has('lora');
   if (!isNew && continues && facts.has('finetune')) clause.task = 'finetune';
-  else clause.models.length = 0;
+  else describeModel(facts, clause);
+}
+
+/** "a qwen2-style model from scratch": the name says what the new model is to be like, and names none. */
+function describeModel(facts: Parse['facts'], { models, settings }: Clause): void {
+  const familyOf = (text: string) => /[a-z]+/.exec(text.toLowerCase())?.[0];
+  const known = facts.choices('architecture');
+  const told = models.splice(0).flatMap((said) => known.find((choice) => familyOf(choice) === familyOf(said)) ?? []);
+  if (told.length > 0 && !settings.has('architecture')) settings.set('architecture', told);
 }
 
 /** What was said for no step goes to the first that takes it, but for what the open question asks. */
@@ -78,11 +87,17 @@ function placeLooseValues(parse: Parse): void {
   }
 }
 
-/** "finetune gpt2 for 1 epoch and phi-2 for 2 on imdb": the dataset behind the last serves them all. */
-function shareDatasets(clauses: readonly Clause[]): void {
-  clauses.forEach(({ task, datasets }, index) => {
+/**
+ * "finetune gpt2 for 1 epoch and phi-2 for 2 on imdb": the dataset behind the last serves them all; values of the
+ * first serve the others, too, but for those that they have themselves.
+ */
+function shareBeside(clauses: readonly Clause[]): void {
+  clauses.forEach(({ task, datasets, settings }, index) => {
     const next = clauses[index + 1];
-    if (next?.cues.has('beside') && next.task === task && datasets.length === 0) datasets.push(...next.datasets);
+    if (!next?.cues.has('beside') || next.task !== task) return;
+    if (datasets.length === 0) datasets.push(...next.datasets);
+    if (next.cues.has('variant')) return;
+    for (const [field, values] of settings) if (!next.settings.has(field)) next.settings.set(field, values);
   });
 }
 

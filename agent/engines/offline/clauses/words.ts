@@ -19,8 +19,10 @@ import {
 } from './parse.ts';
 import { readReference, readVersion } from './results.ts';
 import { begin, evaluate, readTask } from './steps.ts';
+import { beginsVariant, readVariant } from './variants.ts';
 
 export function readWord(parse: Parse, word: SmallWord): void {
+  if (beginsVariant(parse)) return readVariant(parse);
   switch (word) {
     case 'not':
       return readNegation(parse);

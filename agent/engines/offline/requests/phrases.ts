@@ -37,7 +37,7 @@ export function plain(text: string): string {
   return text
     .toLowerCase()
     .replace(/[’‘]/g, "'")
-    .replace(/\b(how|what|that|it|where|who|there)'s\b/g, '$1 is')
+    .replace(/\b(how|what|that|it|where|who|there)'s\b|\b(how|what|that|where)s\b/g, '$1$2 is')
     .replace(/\s+/g, ' ')
     .trim();
 }

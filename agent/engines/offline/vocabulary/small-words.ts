@@ -42,7 +42,8 @@ export const smallWords = {
     each, every, each of them, all of them, each one, every one, all the models, all models, every model,
     each model, each stage, every stage, each step, every step, all versions, each version, each of these,
     all of these, all stages, all of the models`,
-  separately: 'separately, individually, respectively, on its own, independently, one by one, in turn',
+  respectively: 'respectively, resp, resp., in that order, pairwise',
+  separately: 'separately, individually, on its own, independently, one by one, in turn',
   it: `
     it, this, that, its, the result, the model, this model, that model, the resulting model, the output, the
     outcome, the new model, that one, the resulting one`,
