@@ -26,7 +26,8 @@ export function withIds(nodes: readonly PipelineNode[], wiring: Wiring): Pipelin
 function idLoaded(node: PipelineNode, nodes: readonly PipelineNode[], wiring: Wiring): [string, string][] | undefined {
   const [output] = wiring.task(node.task_name).outputFields.values();
   const kind = output?.resourceKind;
-  if (wiring.task(node.task_name).type !== 'MICROSERVICE' || output === undefined || kind === undefined) return undefined;
+  if (wiring.task(node.task_name).type !== 'MICROSERVICE' || output === undefined || kind === undefined)
+    return undefined;
   const id = Object.values(node.inputs ?? {})
     .flat()
     .find((value) => typeof value === 'string' && isResourceId(value, kind));

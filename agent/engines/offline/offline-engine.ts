@@ -1,6 +1,7 @@
 /** The built-in engine: no network, deterministic. It is what a fresh machine without a key uses. */
 import type { Command } from '../../commands.ts';
 import type { Context, Engine, EngineWorld } from '../engine.ts';
+import { withoutAsides } from './asides.ts';
 import { readClauses } from './clauses/read-clauses.ts';
 import { readItems } from './items.ts';
 import { readTokens } from './lexer.ts';
@@ -27,7 +28,8 @@ export function createOfflineEngine({ catalogue, names }: EngineWorld): Engine {
     if (request !== undefined) return [request];
     const planned = new Set(context.plan.map(({ task }) => task));
     const asked = new Set(context.missing.map(({ input }) => input));
-    return toCommands(readClauses(pieces, { facts, planned, asked }), pieces, context, facts);
+    const wish = withoutAsides(pieces);
+    return toCommands(readClauses(wish, { facts, planned, asked }), wish, context, facts);
   }
 
   return {

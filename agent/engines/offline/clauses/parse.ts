@@ -4,7 +4,8 @@ import type { Piece } from '../values.ts';
 import type { Noun, SmallWord } from '../vocabulary/small-words.ts';
 import { type Clause, newClause, type Reading } from './clause.ts';
 
-export type Order = 'after' | 'before' | 'around';
+/** Which way a step goes from the one that is being spoken of; `first` is before all others. */
+export type Order = 'after' | 'before' | 'around' | 'earlier' | 'first';
 
 /** What the message is read in the light of. */
 export interface Background {

@@ -49,7 +49,8 @@ function readPiece(parse: Parse, piece: Piece): void {
 
 function readMark(parse: Parse, text: string): void {
   if (/[.;!?]/.test(text)) endSentence(parse);
-  if (/[.;!?,]/.test(text)) parse.lead = undefined;
+  const staysOpen = parse.lead?.order === 'earlier' && text === ',';
+  if (/[.;!?,]/.test(text) && !staysOpen) parse.lead = undefined;
 }
 
 /** What was said before anything was named is a goal, until it is said again as a step. */

@@ -110,3 +110,14 @@ function refersToData(parse: Parse, word: SmallWord): boolean {
   current.datasets.push(...loaded);
   return true;
 }
+
+/** "and a QAT of the same model": what the step before started from, beside it. */
+export function readSameModel(parse: Parse): void {
+  const { clauses, current, facts } = parse;
+  const trains = current !== undefined && facts.makesModel(current.task) && !facts.quantizes(current.task);
+  if (!trains) return readReference(parse, 'it');
+  const earlier = clauses.slice(0, clauses.indexOf(current)).findLast(({ models }) => models.length > 0);
+  if (earlier === undefined) pushNew(current.from, 'base');
+  else current.models.push(...earlier.models);
+  current.cues.add('beside');
+}

@@ -7,7 +7,7 @@ import { pairLists } from './variants.ts';
 
 export function settle(parse: Parse): void {
   quantizeByBits(parse);
-  parse.clauses = pairLists([...parse.clauses, ...parse.deferred.splice(0)]);
+  parse.clauses = lastAtTheEnd(pairLists([...parse.clauses, ...parse.deferred.splice(0)]));
   for (const clause of parse.clauses) {
     if (clause.waiting.size > 0) clause.datasets.push({ name: null, settings: clause.waiting });
     settleReferences(parse, clause);
@@ -19,6 +19,12 @@ export function settle(parse: Parse): void {
   parse.clauses.forEach((_, index) => {
     lend(parse, index);
   });
+}
+
+/** "evaluate at the end, quantize before". */
+function lastAtTheEnd(clauses: readonly Clause[]): Clause[] {
+  const isLast = ({ cues }: Clause) => cues.has('last');
+  return [...clauses.filter((clause) => !isLast(clause)), ...clauses.filter(isLast)];
 }
 
 /** "phi-2 in 8 bits", "phi-2 in 4 and 8 bits, and compare the two": a quantization that no word asks for. */

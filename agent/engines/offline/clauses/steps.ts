@@ -3,7 +3,19 @@ import type { TaskForm } from '../vocabulary/task-words.ts';
 import { type Clause, isBare, newClause, pushNew } from './clause.ts';
 import { readEnvironment } from './environment.ts';
 import { attach, readValue } from './input-values.ts';
-import { isValueOf, namesModelNext, type Order, type Parse, peek, says, saysNear } from './parse.ts';
+import { putDataset } from './names.ts';
+import {
+  ahead,
+  around,
+  isValueOf,
+  isWord,
+  namesModelNext,
+  type Order,
+  type Parse,
+  peek,
+  says,
+  saysNear,
+} from './parse.ts';
 import { isReference, refer } from './results.ts';
 
 /** How many pieces behind a word of order its step may stand. */
@@ -18,7 +30,7 @@ export function readTask(parse: Parse, task: string, form: TaskForm): void {
   if (task === 'train' && speaksOfTraining(parse, form)) return;
   if (form === 'verb') forgetMereTalk(parse, task);
   const known = [...parse.clauses, ...parse.deferred].find((clause) => clause.task === task);
-  if (order !== undefined && evaluatesAround(parse, order, task, known)) return;
+  if (order !== undefined && isAround(order) && evaluatesAround(parse, order, task, known)) return;
   if (known !== undefined && isMeantAgain(parse, known, form, order)) speakOf(parse, known);
   else begin(parse, task, form, order);
 }
@@ -79,6 +91,10 @@ function forgetMereTalk(parse: Parse, task: string): void {
   clauses.splice(clauses.indexOf(talk), 1);
 }
 
+function isAround(order: Order): boolean {
+  return order !== 'earlier' && order !== 'first';
+}
+
 /** "evaluate before and after quantization": which models are evaluated, not when. */
 function evaluatesAround(parse: Parse, order: Order, task: string, known: Clause | undefined): boolean {
   const { clauses, current, facts, planned } = parse;
@@ -101,12 +117,26 @@ function isMeantAgain(parse: Parse, known: Clause, form: TaskForm, order: Order 
   if (known.cues.delete('implied')) return true;
   if (saysNear(parse, 'again', 'also')) return false;
   if (order !== undefined) return true;
-  if (form === 'ing') return !namesModelNext(parse);
+  if (form === 'ing') return !(namesModelNext(parse) || continuesResult(parse));
   if (form !== 'verb') return says(parse, -1, 'the', 'for') || parse.newSentence;
   // "I want to finetune gpt2. Finetune it on squad." is one step told in two sentences.
   const lacksDataset = parse.facts.takesDataset(known.task) && known.datasets.length === 0;
   const another = says(parse, -1, 'then') || says(parse, -2, 'then');
   return lacksDataset && says(parse, 1, 'it') && !another && parse.clauses.at(-1) === known;
+}
+
+/** "then continue finetuning the result on dolly". */
+function continuesResult(parse: Parse): boolean {
+  const follows = around(parse, -1, -2, -3).some((piece) => isWord(piece, 'then', 'and', 'again', 'also'));
+  return (
+    follows &&
+    ahead(
+      parse,
+      2,
+      (piece) => isWord(piece, 'it'),
+      (piece) => isWord(piece, 'the'),
+    ) !== undefined
+  );
 }
 
 function speakOf(parse: Parse, clause: Clause): void {
@@ -116,10 +146,10 @@ function speakOf(parse: Parse, clause: Clause): void {
 
 /** A step of its own, in its place: before the one that it is told to precede. */
 export function begin(parse: Parse, task: string, form: Clause['form'], order?: Order): Clause {
-  const { clauses, current, deferred } = parse;
+  const { clauses, deferred } = parse;
   const clause = newClause(task, form);
-  const place = current === undefined || parse.newSentence ? -1 : clauses.indexOf(current);
-  if (order === 'after' && place >= 0) {
+  const place = placeOf(parse, order);
+  if (order !== 'before' && place >= 0) {
     clauses.splice(place, 0, clause);
     clause.cues.add('told_late');
   } else if (order === 'before' && place < 0) deferred.push(clause);
@@ -129,16 +159,40 @@ export function begin(parse: Parse, task: string, form: Clause['form'], order?: 
   return clause;
 }
 
+/** Where a step goes that is told after those that follow it; -1 where it is in its place already. */
+function placeOf({ clauses, current, facts, newSentence }: Parse, order: Order | undefined): number {
+  const spoken = current === undefined ? -1 : clauses.indexOf(current);
+  if (order === 'first') return clauses.findIndex(({ task }) => facts.takesModel(task));
+  if (order === 'earlier') return spoken;
+  const isPlaced = order === 'after' || order === 'before';
+  return isPlaced && !newSentence ? spoken : -1;
+}
+
+/** "finetuned on squad first": before all other steps. */
+export function moveToFront(parse: Parse, clause: Clause): void {
+  const at = parse.clauses.indexOf(clause);
+  const front = placeOf(parse, 'first');
+  if (at <= front || front < 0) return;
+  parse.clauses.splice(at, 1);
+  parse.clauses.splice(front, 0, clause);
+  clause.cues.add('told_late');
+}
+
 /** Names and values said before any step belong to the first one that takes them. */
 function takeEarly(parse: Parse, clause: Clause): void {
   const { asked, facts, loose } = parse;
-  if (facts.takesModel(clause.task) && !asked.has('model_name')) {
+  if ((facts.takesModel(clause.task) || clause.task === 'train') && !asked.has('model_name')) {
     clause.models.push(...loose.models.splice(0));
     clause.from.push(...loose.from.splice(0));
   }
-  const trainsOrMeasures = facts.takesDataset(clause.task) && !facts.quantizes(clause.task);
+  const trainsOrMeasures = takesLooseData(parse, clause.task);
+  if (clause.task === 'load_dataset') for (const path of parse.paths.splice(0)) putDataset(loose, path);
   if (trainsOrMeasures && !asked.has('dataset_path')) clause.datasets.push(...loose.datasets.splice(0));
   for (const [input, values] of loose.settings) {
     if (attach(parse, clause, input, values)) loose.settings.delete(input);
   }
+}
+
+function takesLooseData({ facts }: Parse, task: string): boolean {
+  return task === 'load_dataset' || (facts.takesDataset(task) && !facts.quantizes(task));
 }

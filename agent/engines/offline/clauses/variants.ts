@@ -15,7 +15,7 @@ export function readVariant(parse: Parse): void {
   if (current === undefined) return;
   if (variants?.last !== current) {
     parse.variants = { base: copyOf(current), last: current };
-    if (spelling(parse) === 'once') return;
+    if (/^(once|one)$/.test(spelling(parse))) return;
   }
   const clause = copyOf(parse.variants?.base ?? current);
   clause.cues = new Set(['beside', 'variant']);

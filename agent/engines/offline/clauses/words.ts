@@ -1,4 +1,5 @@
 /** Small words that act: those that order, negate and refer, and verbs that ask for a step without naming it. */
+import type { Piece } from '../values.ts';
 import type { SmallWord } from '../vocabulary/small-words.ts';
 import { pushNew } from './clause.ts';
 import { readValue } from './input-values.ts';
@@ -17,12 +18,13 @@ import {
   says,
   spelling,
 } from './parse.ts';
-import { readReference, readVersion } from './results.ts';
-import { begin, evaluate, readTask } from './steps.ts';
+import { readReference, readSameModel, readVersion } from './results.ts';
+import { begin, evaluate, moveToFront, readTask } from './steps.ts';
 import { beginsVariant, readVariant } from './variants.ts';
 
 export function readWord(parse: Parse, word: SmallWord): void {
   if (beginsVariant(parse)) return readVariant(parse);
+  if (spelling(parse) === 'first') return readFirst(parse);
   switch (word) {
     case 'not':
       return readNegation(parse);
@@ -35,8 +37,17 @@ export function readWord(parse: Parse, word: SmallWord): void {
     case 'before':
     case 'around':
       return readOrder(parse, word);
+    case 'earlier':
+      parse.lead = { order: 'earlier', at: parse.at };
+      return;
     case 'then':
       return readThen(parse);
+    case 'last':
+      return readLast(parse);
+    case 'loaded':
+      return readLoaded(parse);
+    case 'same_model':
+      return readSameModel(parse);
     case 'both':
     case 'each':
     case 'them':
@@ -67,6 +78,23 @@ export function readWord(parse: Parse, word: SmallWord): void {
 function readThen(parse: Parse): void {
   if (parse.at === 0) parse.cues.add('then_first');
   parse.lead = undefined;
+}
+
+/** "evaluate on squad at the end": a place, and no step that follows. */
+function readLast(parse: Parse): void {
+  if (closes(peek(parse, 1)) || says(parse, 1, 'on', 'with')) parse.current?.cues.add('last');
+  else readThen(parse);
+}
+
+/** "quantize it, but finetune it first", "first load squad"; but "the first 500 rows" says no order. */
+function readFirst(parse: Parse): void {
+  const { current } = parse;
+  if (current !== undefined && closes(peek(parse, 1))) moveToFront(parse, current);
+  else if (namesTaskNext(parse)) parse.lead = { order: 'first', at: parse.at };
+}
+
+function closes(piece: Piece | undefined): boolean {
+  return piece === undefined || piece.k === 'mark' || isWord(piece, 'and', 'then');
 }
 
 function readOrder(parse: Parse, order: Order): void {
@@ -123,6 +151,13 @@ function readLoad(parse: Parse): void {
   }
   parse.lead = undefined;
   begin(parse, task, 'verb');
+}
+
+/** "I need squad loaded": what was named before. */
+function readLoaded(parse: Parse): void {
+  const { facts, loose } = parse;
+  if (loose.datasets.length + parse.paths.length > 0 && facts.has('load_dataset')) begin(parse, 'load_dataset', 'done');
+  else parse.cues.add('load');
 }
 
 /** What is loaded: as the nearest noun says, else a dataset. */

@@ -5,11 +5,17 @@ import { filler } from './filler.ts';
 export const smallWords = {
   // biome-ignore lint/suspicious/noThenProperty: a word of the language, never awaited
   then: `
-    then, and then, afterwards, next, after that, followed by, subsequently, thereafter, finally, lastly, at
-    the end, in the end, after which, once done, when done, once that is done, once thats done, when thats
+    then, and then, afterwards, next, after that, followed by, subsequently, thereafter, finally, lastly,
+    after which, once done, when done, once that is done, once thats done, when thats
     done, when its done, once its done, after it is done, and finally, plus, followed with, ending with,
-    later, last, when finished, once finished, once trained, when thats finished, once thats finished,
-    followed up by, and after that, and afterwards, before you finish, and last`,
+    later, when finished, once finished, once trained, when thats finished, once thats finished,
+    followed up by, and after that, and afterwards, before you finish`,
+  last: 'at the end, in the end, at the very end, last, and last, as the last step, last of all',
+  /** The next step comes before the one just told. */
+  earlier: `
+    before that, beforehand, but first, prior to that, before doing so, before doing that, preceded by, ahead
+    of that, but before that, and before that, start with, starting with, begin with, beginning with, start
+    by, starting by, begin by, beginning by`,
   and: 'and, n, as well as, along with, together with, alongside, vs, versus, vs., against',
   or: 'or, nor',
   after: 'after, once, following, after having, as soon as, right after, when',
@@ -48,6 +54,8 @@ export const smallWords = {
     it, this, that, its, the result, the model, this model, that model, the resulting model, the output, the
     outcome, the new model, that one, the resulting one`,
   them: 'them, these, those, they, their',
+  same_model: `
+    the same model, same model, the same base model, same base model, the same base, the same network`,
   base: `
     base, base model, the base, the original, original model, the original model, the base model, baseline,
     the baseline, base version, untuned model, the untuned model, pretrained model, the pretrained model,
@@ -74,6 +82,14 @@ export const smallWords = {
   load: `
     load, lod, laod, loda, import, fetch, read, open, pull, download, ingest, bring in, grab, loading,
     upload, retrieve, reload`,
+  loaded: 'loaded, pulled in, fetched, downloaded, imported, ingested, read in',
+  /** Verbs of a tale: "I tried phi-2 in spring". */
+  past: 'tried, looked, looked at, ran, saw, had, got, did, used, played, worked, went, made, took, spent, noticed',
+  /** Talk of machines and containers, which no task has an input for. */
+  system: `
+    mount, mounts, mounted, mounting, volume, volumes, container, containers, docker, dockerfile, podman,
+    privileged, entrypoint, sudo, bash, shell, curl, wget, chmod, ssh, image, docker image, container image,
+    base image, host, the host, root, daemon, crontab, cron job`,
   make: `
     make, create, set up, build, prepare, spin up, produce, give me, generate, setup, construct, provision,
     creating, making, building, export, convert, turn into, convert it, render, having`,
@@ -109,7 +125,7 @@ export type SmallWord = keyof typeof smallWords;
 /** Things that a task works with, and that a name may be told to be. */
 export const nounWords = {
   dataset: `
-    dataset, data set, datasets, corpus, data, training data, dataset called, data file, dataset at, text
+    dataset, data set, datasets, image dataset, image data, corpus, data, training data, dataset called, data file, dataset at, text
     corpus, train data`,
   config: `
     config, configuration, config file, configs, settings file, yaml, yaml file, training config,
