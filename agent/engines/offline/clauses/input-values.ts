@@ -2,12 +2,24 @@
 import type { ItemOf } from '../items.ts';
 import type { ValuePiece } from '../values.ts';
 import type { Clause, Scalar, Values } from './clause.ts';
-import { ahead, corrects, isDataset, isNoun, isWord, type Parse, says } from './parse.ts';
+import { ahead, around, corrects, isDataset, isNoun, isWord, type Parse, says } from './parse.ts';
+import { begin } from './steps.ts';
 
 export function readValue(parse: Parse, { field, values }: Pick<ValuePiece, 'field' | 'values'>): void {
+  if (isStep(parse, field)) begin(parse, 'ptq', 'implied');
   const clause = takerOf(parse, field);
   if (clause === undefined) merge(parse, looseValues(parse, field), field, values);
   else attach(parse, clause, field, values);
+}
+
+/** "then int4, then eval": bits that stand where a step would. */
+function isStep(parse: Parse, field: string): boolean {
+  const { clauses, facts, loose, planned } = parse;
+  const [before, beforeThat] = around(parse, -1, -2);
+  const follows = isWord(before, 'then') || (isWord(beforeThat, 'then') && isWord(before, 'filler', 'to', 'a', 'and'));
+  const hasModel = clauses.some(({ task }) => facts.takesModel(task) || task === 'train') || loose.models.length > 0;
+  const isTaken = clauses.some(({ task }) => facts.takes(task, 'bits'));
+  return field === 'bits' && follows && !isTaken && (hasModel || planned.size > 0) && facts.has('ptq');
 }
 
 /** The step being spoken of where it takes the input, else the last one that does. */

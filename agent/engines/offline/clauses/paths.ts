@@ -2,7 +2,7 @@
 import { kindOfId } from '../../../existing-resources.ts';
 import { newClause } from './clause.ts';
 import { addDataset, addModel } from './names.ts';
-import { ahead, isNoun, isWord, type Parse, peek, says } from './parse.ts';
+import { ahead, around, isNoun, isWord, type Parse, peek, says } from './parse.ts';
 
 type Thing = 'model' | 'dataset' | 'config' | 'lora';
 
@@ -88,6 +88,22 @@ function isObject(parse: Parse): boolean {
   const { current, facts } = parse;
   if (current === undefined || !facts.takesModel(current.task) || says(parse, -1, 'on', 'with')) return false;
   return current.models.length === 0 || (says(parse, -1, 'and') && current.datasets.length === 0);
+}
+
+/** "starting from one of my adapters": there is one, and which is to be told; "with a LoRA" is only how. */
+export function readAdapter(parse: Parse): void {
+  const { clauses, current, facts } = parse;
+  const before = around(parse, -1, -2, -3, -4, -5);
+  const end = before.findIndex((piece) => piece?.k !== 'word');
+  const words = end < 0 ? before : before.slice(0, end);
+  const isOwn = words.some(
+    (piece) => piece?.k === 'word' && /^(my|our|existing|saved|previous|old)$/i.test(piece.text),
+  );
+  const isSource =
+    words.some((piece) => isWord(piece, 'from')) ||
+    (isOwn && words.some((piece) => isWord(piece, 'with', 'use', 'on')));
+  if (!isSource || current?.task !== 'finetune' || clauses.some(({ task }) => task === 'load_lora')) return;
+  if (facts.has('load_lora')) clauses.splice(clauses.indexOf(current), 0, newClause('load_lora', 'implied'));
 }
 
 /** A config or an adapter: a step of its own, before the one that it serves. */

@@ -1,11 +1,12 @@
 /** Reads pieces as clauses, one a step. */
 import type { Piece } from '../values.ts';
+import type { Noun } from '../vocabulary/small-words.ts';
 import { isBare, type Reading } from './clause.ts';
 import { readEnvironment, readStrayPackage } from './environment.ts';
 import { readAmount, readValue } from './input-values.ts';
 import { readName, readUnknown } from './names.ts';
 import { type Background, note, type Parse, startParse } from './parse.ts';
-import { readId, readPath } from './paths.ts';
+import { readAdapter, readId, readPath } from './paths.ts';
 import { settle } from './settle.ts';
 import { readTask } from './steps.ts';
 import { readWord } from './words.ts';
@@ -24,9 +25,7 @@ function readPiece(parse: Parse, piece: Piece): void {
     case 'word':
       return readWord(parse, piece.w);
     case 'noun':
-      note(parse, piece.n);
-      if (piece.n === 'env' && parse.facts.has('create_env')) readEnvironment(parse);
-      return;
+      return readNoun(parse, piece.n);
     case 'name':
       return readName(parse, piece);
     case 'path':
@@ -45,6 +44,12 @@ function readPiece(parse: Parse, piece: Piece): void {
     case 'id':
       return readId(parse, piece.text);
   }
+}
+
+function readNoun(parse: Parse, noun: Noun): void {
+  note(parse, noun);
+  if (noun === 'env' && parse.facts.has('create_env')) readEnvironment(parse);
+  if (noun === 'lora') readAdapter(parse);
 }
 
 function readMark(parse: Parse, text: string): void {

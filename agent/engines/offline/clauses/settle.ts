@@ -3,9 +3,11 @@ import { type Clause, newClause } from './clause.ts';
 import { accepts, attach } from './input-values.ts';
 import { putDataset } from './names.ts';
 import type { Parse } from './parse.ts';
+import { trainByValues } from './steps.ts';
 import { pairLists } from './variants.ts';
 
 export function settle(parse: Parse): void {
+  trainByValues(parse);
   quantizeByBits(parse);
   parse.clauses = lastAtTheEnd(pairLists([...parse.clauses, ...parse.deferred.splice(0)]));
   for (const clause of parse.clauses) {

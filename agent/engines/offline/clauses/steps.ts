@@ -7,6 +7,7 @@ import { putDataset } from './names.ts';
 import {
   ahead,
   around,
+  isModel,
   isValueOf,
   isWord,
   namesModelNext,
@@ -25,7 +26,8 @@ export function readTask(parse: Parse, task: string, form: TaskForm): void {
   const order = takeOrder(parse, form);
   if (task === 'create_env') return readEnvironment(parse);
   if (task === 'train' && isSplit(parse)) return readValue(parse, { field: 'split', values: ['train'] });
-  if (isManner(parse, task)) return;
+  if (isManner(parse, task) || isRelative(parse, form)) return;
+  if (isResultNoun(parse, task, form)) return refer(parse, task);
   if (form === 'done' && isReference(parse, order !== undefined)) return refer(parse, task);
   if (task === 'train' && speaksOfTraining(parse, form)) return;
   if (form === 'verb') forgetMereTalk(parse, task);
@@ -54,13 +56,40 @@ function isSplit(parse: Parse): boolean {
   return says(parse, 1, 'and') && isValueOf(peek(parse, 2), 'split');
 }
 
-/** "train gpt2 with QAT": how, and no second step. */
+/** "train gpt2 with QAT", "train gpt2 quantization-aware on alpaca": how, and no second step. */
 function isManner(parse: Parse, task: string): boolean {
   const { current } = parse;
   const trains = current?.task === 'train' || current?.task === 'finetune';
-  if (task !== 'qat' || !trains || !says(parse, -1, 'with')) return false;
+  if (task !== 'qat' || !trains || !(says(parse, -1, 'with') || isAdverb(parse))) return false;
   current.task = task;
   return true;
+}
+
+/** Within the words of the step being spoken of, with nothing between that begins another. */
+function isAdverb({ pieces, at }: Parse): boolean {
+  const before = pieces.slice(0, at).findLastIndex((piece) => piece.k === 'task');
+  const between = pieces.slice(before + 1, at);
+  return !between.some(
+    (piece) => isWord(piece, 'then', 'and', 'also', 'same_model') || (piece.k === 'mark' && /[,.;]/.test(piece.text)),
+  );
+}
+
+/** "the model that we trained", "the adapter I finetuned": of earlier days. */
+function isRelative(parse: Parse, form: TaskForm): boolean {
+  const [before, beforeThat] = around(parse, -1, -2);
+  const isTold = before?.k === 'word' && /^(i|we|you|they)$/i.test(before.text);
+  return (
+    form === 'done' &&
+    isTold &&
+    (beforeThat?.k === 'noun' || isWord(beforeThat, 'version', 'it') || isModel(beforeThat))
+  );
+}
+
+/** "evaluate the finetuned model and its 4-bit quantization": what the step makes. */
+function isResultNoun(parse: Parse, task: string, form: TaskForm): boolean {
+  const { current, facts } = parse;
+  if (form !== 'noun' || current?.task !== 'evaluate' || !facts.quantizes(task) || parse.newSentence) return false;
+  return around(parse, -1, -2).some((piece) => piece?.k === 'word' && /^(its|their)$/i.test(piece.text));
 }
 
 /** "training for 3 epochs" and "train for 500 steps" speak of the training that there is already. */
@@ -146,6 +175,7 @@ function speakOf(parse: Parse, clause: Clause): void {
 
 /** A step of its own, in its place: before the one that it is told to precede. */
 export function begin(parse: Parse, task: string, form: Clause['form'], order?: Order): Clause {
+  trainByValues(parse, task);
   const { clauses, deferred } = parse;
   const clause = newClause(task, form);
   const place = placeOf(parse, order);
@@ -195,4 +225,16 @@ function takeEarly(parse: Parse, clause: Clause): void {
 
 function takesLooseData({ facts }: Parse, task: string): boolean {
   return task === 'load_dataset' || (facts.takesDataset(task) && !facts.quantizes(task));
+}
+
+/** "mistral-7b, gsm8k, rank 8, 2 epochs, then eval": values of a training ask for one, where no word does. */
+export function trainByValues(parse: Parse, next?: string): void {
+  const { clauses, facts, loose, pieces, planned } = parse;
+  if (clauses.length + planned.size > 0 || loose.models.length === 0 || !facts.has('finetune')) return;
+  if (next !== undefined && !facts.takesModel(next)) return;
+  const tasks = pieces.flatMap((piece) => (piece.k === 'task' ? [piece.task] : []));
+  const isTraining = (field: string) =>
+    facts.takes('finetune', field) &&
+    ![...tasks, next ?? '', 'evaluate', 'ptq'].some((task) => facts.takes(task, field));
+  if ([...loose.settings.keys()].some(isTraining)) begin(parse, 'finetune', 'implied');
 }

@@ -98,10 +98,28 @@ function closes(piece: Piece | undefined): boolean {
 }
 
 function readOrder(parse: Parse, order: Order): void {
+  if (order === 'after' && isAdverb(parse)) return readThen(parse);
   parse.lead = { order, at: parse.at };
   if (namesTaskNext(parse)) return;
   if (order === 'after' && says(parse, -1, 'and')) completePair(parse);
   if (order === 'around') surroundNewest(parse);
+}
+
+/** "and after quantize it", "after, you must quantize": the step comes next, and is not what one waits for. */
+function isAdverb(parse: Parse): boolean {
+  const joined = says(parse, -1, 'and') || peek(parse, -1)?.k === 'mark';
+  const asked = ahead(
+    parse,
+    5,
+    (piece) => piece.k === 'task' && piece.form === 'verb',
+    (piece) => isWord(piece, 'filler', 'is', 'to') || (piece.k === 'mark' && piece.text === ','),
+  );
+  if (!joined || asked === undefined) return false;
+  const between = parse.pieces.slice(parse.at + 1, parse.at + asked);
+  return (
+    !between.some((piece) => piece.k === 'word' && /^(you|i|we)$/i.test(piece.text)) ||
+    between.some((piece) => isWord(piece, 'is', 'to'))
+  );
 }
 
 function namesTaskNext(parse: Parse): boolean {

@@ -42,7 +42,9 @@ export function readInformation(message: Message): Command | undefined {
   const type = Object.entries(typeWords).find(([, words]) => words.in(said))?.[0];
   if (type !== undefined && !defines.in(said)) return action('list_tasks', { filter_type: type });
   const task = mentionedTask(message);
-  if (task !== undefined && explains.in(said) && !ofPlan.in(said)) return action('get_task_info', { task_name: task });
+  const isTold = task !== undefined && (phrases(`${task} task|step`).in(said) || explains.begin(said));
+  if (task !== undefined && explains.in(said) && (isTold || !ofPlan.in(said)))
+    return action('get_task_info', { task_name: task });
   const listsTasks = task === undefined && lists.in(said) && tasks.in(said);
   return listsTasks || abilities.in(said) ? action('list_tasks', {}) : undefined;
 }
