@@ -9,6 +9,7 @@ type Thing = 'model' | 'dataset' | 'config' | 'lora';
 export function readPath(parse: Parse, text: string): void {
   const { current } = parse;
   const thing = thingAt(parse, text);
+  if (current !== undefined && current.datasets.length > 0 && !isPlaced(parse)) return;
   if (thing === undefined && current === undefined && !says(parse, -1, 'on', 'with')) {
     parse.paths.push(text);
     return;
@@ -18,6 +19,13 @@ export function readPath(parse: Parse, text: string): void {
     return addProvider(parse, 'load_config', 'config_path', text);
   if (thing === 'model' || (thing === undefined && isObject(parse))) addModel(parse, text);
   else addDataset(parse, text);
+}
+
+/** Whether the words around say that one more is named here; what stands in markup, code or a log is no wish. */
+function isPlaced(parse: Parse): boolean {
+  const before = peek(parse, -1);
+  if (before?.k === 'mark') return before.text === ',' || /^[.;!?]$/.test(before.text);
+  return before !== undefined && before.k !== 'unknown' && before.k !== 'path' && before.k !== 'hub';
 }
 
 /** What an earlier run returned goes where a name of its kind would. */
