@@ -151,6 +151,8 @@ function chosen(found: readonly Entry[], guessed: boolean): Resolution {
 
 /** What may pass without being known: a path, `owner/name`, a name with its source. */
 function literalName(kind: NameKind, said: string): string | undefined {
+  // An option of a command, or letters that cannot be seen.
+  if (/^(?:\w+:)?-|[\p{Cc}\p{Cf}]/u.test(said)) return undefined;
   const url = /^https?:\/\/(?:www\.)?huggingface\.co\/(?:datasets\/)?([\w.-]+\/[\w.-]+)/i.exec(said);
   if (url?.[1] !== undefined) return kind === 'dataset' ? `huggingface:${url[1]}` : url[1];
   const source = /^(?:hf|huggingface):(?:\/\/)?(.+)$/i.exec(said);

@@ -1,4 +1,5 @@
 /** Holds what a model proposes against what was said. */
+import type { Catalogue } from '../src/core/task.ts';
 import type { NameKind, Names } from './aliases.ts';
 import type { Command, DatasetWish, Setting, StepWish } from './commands.ts';
 import { readItems } from './engines/offline/items.ts';
@@ -6,14 +7,14 @@ import { readTokens } from './engines/offline/lexer.ts';
 import type { Lexicon } from './engines/offline/lexicon.ts';
 import { foldValues } from './engines/offline/values.ts';
 import { hasEvidence } from './intent-evidence.ts';
-import { compact, nameTokens } from './words.ts';
+import { nameTokens } from './words.ts';
 
 interface Said {
   /** The message that is being read. */
   message: string;
   /** Tasks that the messages have a word for. */
   tasks: ReadonlySet<string>;
-  /** Everything that was said, compacted. */
+  /** What was said, as `plainWords` has it. */
   text: string;
   /** Its words, taken apart as names are. */
   tokens: ReadonlySet<string>;
@@ -21,7 +22,14 @@ interface Said {
   values: ReadonlySet<string>;
 }
 
+/** What this message says, and what the conversation does: a message that names something means that. */
+interface Saying {
+  now: Said;
+  ever: Said;
+}
+
 export interface GroundingWorld {
+  catalogue: Catalogue;
   names: Names;
   lexicon: Lexicon;
 }
@@ -36,7 +44,7 @@ export function groundCommands(
   planned: readonly unknown[],
   world: GroundingWorld,
 ): { commands: Command[]; warnings: string[] } {
-  const said = readSaid(messages, planned, world);
+  const said = { now: readSaid(messages.slice(-1), planned, world), ever: readSaid(messages, planned, world) };
   const invented: string[] = [];
   const grounded = commands.flatMap((command) => groundCommand(command, said, world, invented));
   const warnings = [...new Set(invented)].map(
@@ -56,7 +64,7 @@ function readSaid(messages: readonly string[], planned: readonly unknown[], { na
   return {
     message: messages.at(-1) ?? '',
     tasks: new Set(items.flatMap((item) => (item.k === 'task' ? [item.task] : []))),
-    text: compact(`${messages.join(' ')} ${planned.map(String).join(' ')}`.replaceAll('==', '')),
+    text: plainWords(`${messages.join(' . ')} . ${planned.map(String).join(' . ')}`),
     tokens: new Set(nameTokens(messages.join(' '))),
     names: {
       model: named('model').map((said) => readName('model', said, names)),
@@ -73,27 +81,35 @@ function readName(kind: NameKind, said: string, names: Names): Said['names'][Nam
 }
 
 /** The command with what was said alone; nothing of one that has an effect and that no word speaks of. */
-function groundCommand(command: Command, said: Said, world: GroundingWorld, invented: string[]): Command[] {
+function groundCommand(command: Command, said: Saying, world: GroundingWorld, invented: string[]): Command[] {
   switch (command.type) {
     case 'run': {
-      const steps = command.steps.map((step): StepWish => ({ ...step, ...groundParts(step, said, world, invented) }));
-      const unproven = steps.flatMap(({ task }) => (isProven(task, said) ? [] : [task]));
+      const steps = command.steps
+        .map((step): StepWish => ({ ...step, ...groundParts(step, said, world, invented) }))
+        .filter((step) => isProven(step.task, said.ever) || !servesAlone(step, world));
+      const unproven = steps.flatMap(({ task }) => (isProven(task, said.ever) ? [] : [task]));
+      if (steps.length === 0) return [];
       return [{ ...command, steps, ...(unproven.length > 0 && { unproven: [...new Set(unproven)] }) }];
     }
     case 'set':
     case 'repeat':
       return [{ ...command, ...groundParts(command, said, world, invented) }];
     case 'retry': {
-      const id = command.id !== null && isSaid(command.id, said) ? command.id : null;
-      const settings = groundSettings(command.settings, said, invented);
-      return proven(command.type, { ...command, id, settings }, said, invented);
+      const id = command.id !== null && isSaid(command.id, said.ever) ? command.id : null;
+      const settings = groundSettings(command.settings, said.now, invented);
+      return proven(command.type, { ...command, id, settings }, said.now, invented);
     }
     case 'action':
-      return proven(command.name, { ...command, args: groundArgs(command.args, said, invented) }, said, invented);
+      return proven(
+        command.name,
+        { ...command, args: groundArgs(command.args, said.ever, invented) },
+        said.now,
+        invented,
+      );
     case 'drop':
     case 'approve':
     case 'forget':
-      return proven(command.type, command, said, invented);
+      return proven(command.type, command, said.now, invented);
     default:
       return [command];
   }
@@ -102,10 +118,18 @@ function groundCommand(command: Command, said: Said, world: GroundingWorld, inve
 /** Small words for a task, beside those that name it. */
 const taskHints: Record<string, RegExp> = {
   load_dataset: /\bdata|\brows?\b|\bsamples?\b/i,
+  create_env: /\benv|sandbox|packages?\b|requirements?\b/i,
+  load_lora: /\blora|adapter/i,
+  load_config: /\bconfig|settings|\.ya?ml\b/i,
   ptq: /\bbits?\b|\bint\d|quanti/i,
   qat: /\bqat\b|quanti[sz]ation.aware/i,
   evaluate: /\bscores?\b|\bmetrics?\b|\baccura|\bperplexity|how (?:good|well)|\beval/i,
 };
+
+/** A step that only serves others, and of which nothing that was said is left. */
+function servesAlone({ task, datasets, settings }: StepWish, { catalogue }: GroundingWorld): boolean {
+  return catalogue.get(task)?.type === 'MICROSERVICE' && datasets.length + settings.length === 0;
+}
 
 function isProven(task: string, { tasks, message }: Said): boolean {
   return tasks.has(task) || taskHints[task]?.test(message) === true;
@@ -140,28 +164,29 @@ interface Parts {
 
 function groundParts(
   { models, datasets, settings }: Parts,
-  said: Said,
+  said: Saying,
   world: GroundingWorld,
   invented: string[],
 ): Parts {
   return {
     models: models.flatMap((name) => groundName('model', name, said, world, invented)),
     datasets: datasets.flatMap((wish): DatasetWish[] => {
-      const kept = groundSettings(wish.settings, said, invented);
+      const kept = groundSettings(wish.settings, said.now, invented);
       const [name] = wish.name === null ? [] : groundName('dataset', wish.name, said, world, invented);
       return name === undefined && kept.length === 0 ? [] : [{ name: name ?? null, settings: kept }];
     }),
-    settings: groundSettings(settings, said, invented),
+    settings: groundSettings(settings, said.now, invented),
   };
 }
 
 function groundName(
   kind: NameKind,
   proposed: string,
-  said: Said,
+  { now, ever }: Saying,
   { names }: GroundingWorld,
   invented: string[],
 ): string[] {
+  const said = now.names[kind].length > 0 ? now : ever;
   const resolved = names.resolve(kind, proposed);
   const name = resolved.kind === 'known' || resolved.kind === 'literal' ? resolved.name : undefined;
   if (name !== undefined && said.names[kind].some(({ settled }) => settled === name)) return [proposed];
@@ -169,8 +194,8 @@ function groundName(
   const tail = name?.replace(/^\w+:/, '').replace(/^.*\//, '');
   if (tail !== undefined && nameTokens(tail).every((part) => said.tokens.has(part))) return [proposed];
   const vaguer = said.names[kind].find(({ options }) => name !== undefined && options.includes(name));
-  const written = compact(proposed.replace(/^(?:huggingface|builtin):/i, ''));
-  const literal = written.length > 1 && said.text.includes(written);
+  const written = plainWords(proposed.replace(/^(?:huggingface|builtin):/i, ''));
+  const literal = written.trim().length > 1 && said.text.includes(written);
   if (literal && (vaguer === undefined || proposed.toLowerCase() === vaguer.said.toLowerCase())) return [proposed];
   if (vaguer !== undefined) return [vaguer.said];
   // "7b" may narrow what the open question offers; a name that nobody wrote is dropped.
@@ -188,5 +213,15 @@ function groundSettings(settings: readonly Setting[], said: Said, invented: stri
 
 function isSaid(value: string | number | boolean, { text, values }: Said): boolean {
   if (values.has(String(value)) || values.has(String(Number(value)))) return true;
-  return typeof value === 'string' && !/^[\d.e+-]+$/i.test(value) && text.includes(compact(value.replace('==', '')));
+  return typeof value === 'string' && !/^[\d.e+-]+$/i.test(value) && text.includes(plainWords(value));
+}
+
+/** Whole words between single spaces: a value that is a piece of another word was not said. */
+function plainWords(text: string): string {
+  return ` ${
+    text
+      .toLowerCase()
+      .match(/[\p{L}\p{N}/:]+/gu)
+      ?.join(' ') ?? ''
+  } `;
 }

@@ -4,11 +4,16 @@ import type { Pipeline, PipelineNode } from '../src/core/pipeline.ts';
 import type { Draft, DraftNode } from './draft.ts';
 import type { Resolved, World } from './resolve-commands.ts';
 
-/** The JSON object with `nodes` that a message holds, or undefined where there is none. */
+/** All that may stand beside the JSON: what else a message says is to be read, and its JSON is then a quotation. */
+const introduction =
+  /^(?:(?:please|can|could|would|you|run|submit|execute|start|launch|plan|check|this|the|following|pipeline|json|here|here's|is|it|my|use|take|load|for|me|now|and|with|a|graph|dag)\b|[\s:.,!?`])*$/i;
+
+/** The JSON object with `nodes` that a message consists of, or undefined where there is none. */
 export function findPastedPipeline(text: string): unknown {
   const start = text.indexOf('{');
   const end = text.lastIndexOf('}');
   if (start < 0 || end < start || !text.includes('"nodes"')) return undefined;
+  if (!introduction.test(`${text.slice(0, start)} ${text.slice(end + 1)}`)) return undefined;
   try {
     const found = JSON.parse(text.slice(start, end + 1)) as { nodes?: unknown };
     return Array.isArray(found.nodes) ? found : undefined;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { resourceId } from '../src/core/task.ts';
+import { nameOrPath } from './name-or-path.ts';
 
 /** Settings that every task that trains takes. None is required: what isn't given comes from the config. */
 export const trainingInputs = {
@@ -20,12 +21,7 @@ export const loraInputs = {
   lora_dropout: z.number().min(0).max(0.9).optional().describe('Dropout on the LoRA input, 0 to 0.9'),
 };
 
-export const modelName = z
-  .string()
-  .min(1)
-  .max(500)
-  .optional()
-  .describe('Model: owner/name on the hub, builtin:NAME or a local folder');
+export const modelName = nameOrPath.optional().describe('Model: owner/name on the hub, builtin:NAME or a local folder');
 export const modelId = resourceId('model').optional().describe('A model made by an earlier task');
 export const datasetId = resourceId('dataset').describe('The dataset, as load_dataset returned it');
 export const configId = resourceId('config').optional().describe('Training settings, as load_config returned them');

@@ -48,7 +48,11 @@ export function createModelEngine(
     const planned = context.plan.flatMap(({ inputs }) => Object.values(inputs));
     const { names, catalogue } = world;
     const proposed = toCommands(proposal, catalogue);
-    const { commands, warnings } = groundCommands(proposed, [...context.history, text], planned, { names, lexicon });
+    const { commands, warnings } = groundCommands(proposed, [...context.history, text], planned, {
+      names,
+      catalogue,
+      lexicon,
+    });
     if (!proposal.commands.some(isQuestion)) return { commands, warnings };
     return { commands, warnings: [...warnings, 'I left your question aside; please ask it in a message of its own.'] };
   }

@@ -3,12 +3,14 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { defineTask, resourceId } from '../../src/core/task.ts';
 
-/** PEP 508 names with extras, version specifiers and markers; no URLs, no paths and no options of pip. */
+const version = String.raw`(?:===?|[<>~!]=?) *[\w.*+!-]+`;
+
+/** Names of PEP 508 with extras and versions alone: an option, an address or a path would run code of unknown origin. */
 const requirement = z
   .string()
   .max(200)
   .regex(
-    /^[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9._,\s-]+\])?\s*([<>=!~]=?=?\s*[A-Za-z0-9.*+!_-]+\s*,?\s*)*(;[^@]+)?$/,
+    new RegExp(String.raw`^[A-Za-z0-9][\w.-]*(?:\[[\w., -]+\])?(?: *${version}(?: *, *${version})*)?$`),
     'must be a package name with an optional version, such as torch==2.13.0',
   );
 

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { UserError } from '../../src/core/errors.ts';
 import { suggestion } from '../../src/core/nearest-name.ts';
 import { defineTask, resourceId } from '../../src/core/task.ts';
+import { nameOrPath } from '../name-or-path.ts';
 import { loraInputs, trainingInputs } from '../training-inputs.ts';
 
 /** A config holds the settings that training tasks take, by the same names and within the same bounds. */
@@ -20,12 +21,7 @@ export const loadConfig = defineTask({
   summary: 'Load training settings and return their id',
   examples: ['load the config at configs/lora.yaml', 'use the default config'],
   input: z.strictObject({
-    config_path: z
-      .string()
-      .min(1)
-      .max(2000)
-      .default('builtin:default')
-      .describe('Config: builtin:NAME, or a local YAML or JSON file'),
+    config_path: nameOrPath.default('builtin:default').describe('Config: builtin:NAME, or a local YAML or JSON file'),
     overrides: z.record(z.string(), z.json()).optional().describe('Settings that win over the file'),
   }),
   output: z.object({ config_id: resourceId('config'), config: z.record(z.string(), z.json()) }),

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { defineTask, resourceId } from '../../src/core/task.ts';
+import { nameOrPath } from '../name-or-path.ts';
 
 export const loadDataset = defineTask({
   name: 'load_dataset',
@@ -7,11 +8,9 @@ export const loadDataset = defineTask({
   summary: 'Load a dataset and return its id',
   examples: ['Load the SQuAD dataset', 'load the validation split of squad, 500 samples', 'load ./data/train.jsonl'],
   input: z.strictObject({
-    dataset_path: z
-      .string()
-      .min(1)
-      .max(2000)
-      .describe('Dataset: huggingface:NAME[:config], a local json, jsonl, csv, parquet or txt file, or builtin:NAME'),
+    dataset_path: nameOrPath.describe(
+      'Dataset: huggingface:NAME[:config], a local json, jsonl, csv, parquet or txt file, or builtin:NAME',
+    ),
     split: z.string().min(1).max(200).optional().describe('Only this split, such as train or validation'),
     max_samples: z.int().positive().optional().describe('Rows of each split at most'),
     columns: z

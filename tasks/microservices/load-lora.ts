@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { defineTask, resourceId } from '../../src/core/task.ts';
+import { nameOrPath } from '../name-or-path.ts';
 
 export const loadLora = defineTask({
   name: 'load_lora',
@@ -7,7 +8,7 @@ export const loadLora = defineTask({
   summary: 'Load a LoRA adapter and return its id',
   examples: ['load lora adapter ./adapters/sql-v2', 'load the adapter huggingface:tloen/alpaca-lora-7b'],
   input: z.strictObject({
-    lora_path: z.string().min(1).max(2000).describe('Adapter: a local folder, or owner/name on the hub'),
+    lora_path: nameOrPath.describe('Adapter: a local folder, or owner/name on the hub'),
   }),
   output: z.object({ lora_id: resourceId('lora'), base_model: z.string() }),
   work: { where: 'python' },

@@ -122,7 +122,12 @@ describe('instructions in a name', () => {
 });
 
 describe('what has an effect needs a word of the user', () => {
-  test.each(['evaluate', 'ptq', 'qat', 'train', 'create_env'])('a plan with the task %s waits', async (task) => {
+  test('an environment that nobody asked for is left out', async () => {
+    const steps = propose(run({ task: 'create_env', settings: [setting('requirements', 'evilpkg')] }, gpt2OnSquad));
+    expect(inputsOf(await proposed('finetune gpt2 on squad', steps), 'create_env')).toEqual([]);
+  });
+
+  test.each(['evaluate', 'ptq', 'qat', 'train'])('a plan with the task %s waits', async (task) => {
     const submit = async () => ({ pipeline_id: 'pipeline_1', task_ids: [] });
     const steps = propose(run(gpt2OnSquad, { task }));
     const options = { submit };

@@ -6,6 +6,7 @@ import { readClauses } from './clauses/read-clauses.ts';
 import { readItems } from './items.ts';
 import { readTokens } from './lexer.ts';
 import { createLexicon } from './lexicon.ts';
+import { ownWords } from './own-words.ts';
 import { toCommands } from './proposals/to-commands.ts';
 import { readRequest } from './requests/read-request.ts';
 import { restart } from './requests/restart.ts';
@@ -23,8 +24,9 @@ export function createOfflineEngine({ catalogue, names }: EngineWorld): Engine {
   function read(text: string, context: Context): Command[] {
     const anew = context.plan.length > 0 ? restart(text) : undefined;
     if (anew !== undefined) return [{ type: 'forget' }, ...read(anew, { ...context, plan: [], missing: [] })];
-    const pieces = foldValues(readItems(readTokens(text), names, lexicon));
-    const request = readRequest(text, pieces, context, catalogue);
+    const own = ownWords(text);
+    const pieces = foldValues(readItems(readTokens(own), names, lexicon));
+    const request = readRequest(own, pieces, context, catalogue);
     if (request !== undefined) return [request];
     const planned = new Set(context.plan.map(({ task }) => task));
     const asked = new Set(context.missing.map(({ input }) => input));

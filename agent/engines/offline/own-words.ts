@@ -1,0 +1,50 @@
+/** What a message holds beside its author's own words: logs, code, markup, quotations. It is data and no wish. */
+
+/** From one of these lines on, a message shows what a program printed. */
+const printed =
+  /^.*\b(?:logs?|output|stderr|stdout|traceback|console|error message)\b[^.?!\n]{0,40}:?[ \t]*\n[\s\S]*|^Traceback \([\s\S]*/im;
+const printedAfterColon = /\b(?:the|this|that|my) (?:logs?|output|error|traceback)\b[^.?!\n]{0,20}:[\s\S]*/i;
+const logLine =
+  /^[ \t]*(?:\[?(?:ERROR|WARN(?:ING)?|INFO|DEBUG|CRITICAL|FATAL)\b|\w*(?:Error|Exception):|\d{4}-\d\d-\d\d[T ]\d\d:).*$/gm;
+
+const fence = /```[\s\S]*?(?:```|$)/g;
+/** What people do put in a fence for us: a name, a path, a list of packages. */
+const listed = /^```\w*\s*(?:[\w.[\],<>=!~/:-]+(?: *[<>=!~]=? *[\w.*]+)?\s*)*```$/;
+const pairedTags = /<(\w+)\b[^<>\n]*>[\s\S]*?<\/\1>/g;
+const tags = /<\/?[A-Za-z_|!][^<>\n]*>|<<\/?\w+>>|\[\/?[A-Z]{3,}\]/g;
+const link = /!?\[([^\]\n]*)\]\([^)\n]*\)+/g;
+const shell = /\$\([^)\n]*\)/g;
+const quotation = /["“”«»]([^"“”«»\n]*)["“”«»]/g;
+const longestName = 4;
+
+/** The message with everything else taken out; a gap stays, so that nothing grows together. */
+export function ownWords(message: string): string {
+  return withoutObjects(message)
+    .replace(fence, (block) => (listed.test(block) ? block.replace(/```\w*/g, ' ') : ' . '))
+    .replace(printed, ' . ')
+    .replace(printedAfterColon, ' . ')
+    .replace(logLine, ' . ')
+    .replace(pairedTags, ' . ')
+    .replace(link, '$1')
+    .replace(tags, ' . ')
+    .replace(shell, ' . ')
+    .replace(quotation, (quoted, inner: string) => (inner.trim().split(/\s+/).length > longestName ? ' . ' : quoted));
+}
+
+/** Without what braces enclose, where it is quoted as JSON is. */
+function withoutObjects(text: string): string {
+  const open: number[] = [];
+  let objects: [number, number][] = [];
+  for (let at = 0; at < text.length; at++) {
+    const character = text[at];
+    if (character === '{') open.push(at);
+    const start = character === '}' ? open.pop() : undefined;
+    if (start === undefined) continue;
+    objects = objects.filter(([from]) => from < start);
+    objects.push([start, at + 1]);
+  }
+  return objects.reduceRight((left, [from, to]) => {
+    const isJson = left.slice(from, to).includes('"');
+    return isJson ? `${left.slice(0, from)} . ${left.slice(to)}` : left;
+  }, text);
+}
