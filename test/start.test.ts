@@ -5,10 +5,27 @@ import { describe, expect, it } from 'vitest';
 import { parseConfig } from '../src/config.ts';
 import { openSqliteJournal } from '../src/executor/sqlite-journal.ts';
 import { startApp } from '../src/main.ts';
+import { sayTo } from './agent/chat-socket.ts';
+import { says, startScriptedServer, streams } from './agent/scripted-server.ts';
 import { temporaryFolder } from './fakes/temporary-folder.ts';
 
 const configFor = (home: string, port = '0') =>
   parseConfig({ TRAINYARD_HOME: home, TRAINYARD_PORT: port, PATH: process.env.PATH });
+
+describe('a model server', () => {
+  it('has its words passed on as it writes them, and the reply holds the whole', async () => {
+    await using home = await temporaryFolder();
+    const question = says(JSON.stringify({ commands: [{ type: 'talk', topic: 'question' }] }));
+    await using server = await startScriptedServer(question, streams(['ptq needs', ' no training,', ' qat does.']));
+    const settings = { TRAINYARD_HOME: home.path, TRAINYARD_PORT: '0', OPENAI_BASE_URL: server.baseUrl };
+    const app = await startApp(parseConfig({ ...settings, TRAINYARD_MODEL: 'm' }));
+    const pieces: string[] = [];
+    const reply = await sayTo(app.url, 'c', 'how do ptq and qat differ?', (piece) => pieces.push(piece));
+    await app.close();
+    expect(pieces).toEqual(['ptq needs', ' no training,', ' qat does.']);
+    expect(reply).toMatchObject({ kind: 'answer', engine: 'openai:m', text: 'ptq needs no training, qat does.' });
+  });
+});
 
 describe('a start', () => {
   it('is refused on a home that another one serves, with its address', async () => {

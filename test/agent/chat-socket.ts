@@ -3,8 +3,16 @@ import { on, once } from 'node:events';
 import { WebSocket } from 'ws';
 import type { Reply } from '../../src/core/reply.ts';
 
-/** Says a message over a server's WebSocket, as the page does, and resolves with the reply to it. */
-export async function sayTo(server: string, conversationId: string, text: string): Promise<Reply> {
+/**
+ * Says a message over a server's WebSocket, as the page does, and resolves with the reply to it.
+ * @param onText takes what a model has written of it so far, piece by piece.
+ */
+export async function sayTo(
+  server: string,
+  conversationId: string,
+  text: string,
+  onText = (_: string) => {},
+): Promise<Reply> {
   const socket = new WebSocket(`${server.replace(/^http/, 'ws')}/ws`);
   try {
     await once(socket, 'open');
@@ -15,6 +23,7 @@ export async function sayTo(server: string, conversationId: string, text: string
     for await (const [data] of frames) {
       const frame = JSON.parse(String(data));
       if (frame.type === 'error') throw new Error(frame.error.message);
+      if (frame.type === 'reply_text') onText(frame.text);
       if (frame.type === 'reply_sent' && frame.message_id === message.message_id) return frame.reply;
     }
     throw new Error('the socket ended without a reply');
