@@ -1,6 +1,6 @@
 /** Words with their meaning: what stands in a message, and no longer how it is written. */
 import type { NameKind, Names } from '../../aliases.ts';
-import type { Token } from './lexer.ts';
+import { readTokens, type Token } from './lexer.ts';
 import type { Lexicon, Sense } from './lexicon.ts';
 import { exactName, type FoundName, familyName, misspeltName } from './names-in-text.ts';
 
@@ -31,7 +31,8 @@ interface Read {
 }
 
 /** Gives each piece of a message its meaning: names before words, the longest first, misspellings last. */
-export function readItems(tokens: readonly Token[], names: Names, lexicon: Lexicon): Item[] {
+export function readItems(written: readonly Token[], names: Names, lexicon: Lexicon): Item[] {
+  const tokens = written.flatMap((token) => alternatives(token, names, lexicon));
   const reader = { tokens, names, lexicon };
   const items: Item[] = [];
   for (let at = 0; at < tokens.length; ) {
@@ -43,6 +44,19 @@ export function readItems(tokens: readonly Token[], names: Names, lexicon: Lexic
     at += length;
   }
   return items;
+}
+
+/** "f1/em", "quantize/evaluate", "imdb/yelp": words with a slash between, and no name with its owner. */
+function alternatives(token: Token, names: Names, lexicon: Lexicon): Token[] {
+  if (token.kind !== 'hub' || isName(token.text, names)) return [token];
+  const words = token.text.split('/');
+  const isKnown = (word: string) => lexicon.find([word.toLowerCase()]) !== undefined || isName(word, names);
+  if (!words.every((word) => /^\d+$/.test(word) || isKnown(word))) return [token];
+  return readTokens(words.join(' / '));
+}
+
+function isName(text: string, names: Names): boolean {
+  return names.exact('model', text) !== undefined || names.exact('dataset', text) !== undefined;
 }
 
 function readAt(reader: Reader, at: number): Read {

@@ -72,6 +72,7 @@ function straighten(text: string): string {
     .replace(/[“”]/g, '"')
     .replace(/[–—‑]/g, '-')
     .replace(/\((\d+(?:\.\d+)?[bm])\)/gi, ' $1 ')
+    .replace(/(?<=[a-z\d])[+&](?=[a-z])/gi, ' + ')
     .replace(/[→⇒➜➔|]|[=-]>|>>/g, ' then ')
     .replace(/(?<=^|\s)w\/o\b/gi, 'without')
     .replace(/(?<=^|\s)w\/(?=\s|[a-z]{3})/gi, 'with ')
@@ -99,12 +100,7 @@ function fits(kind: TokenKind, raw: string): boolean {
   if (kind !== 'hub') return true;
   const [owner = '', name = ''] = raw.split('/');
   if (/^\d+$/.test(owner) || /^int\d+$/i.test(owner)) return false;
-  return (
-    !/^(and|w|his|he|f1|em|accuracy|train|finetune|fine-tune|quantize|load|eval|evaluate|epochs?|lr|test|val|validation|yes|model|int\d|ppl|perplexity|exact_match|either|before|24)$/i.test(
-      owner,
-    ) ||
-    (isPath(raw) && name.includes('.'))
-  );
+  return !/^(and|his|he|either|24)$/i.test(owner) || (isPath(raw) && name.includes('.'));
 }
 
 /** "imdb's test split"; but "it's" and its like are words of their own. */

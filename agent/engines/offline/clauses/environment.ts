@@ -1,13 +1,13 @@
 /** An environment and its packages: "an isolated env with torch 2.1 and peft". */
 import type { Piece } from '../values.ts';
 import { type Clause, newClause } from './clause.ts';
-import { ahead, around, isValueOf, isWord, type Parse, says } from './parse.ts';
+import { ahead, around, isValueOf, isWord, type Parse } from './parse.ts';
 
 /** Makes an environment, or fills the one that was spoken of; "the environment" alone makes none. */
 export function readEnvironment(parse: Parse): void {
   const made = parse.clauses.find(({ task }) => task === 'create_env');
   const lists = listsPackages(parse);
-  if (!lists && (made !== undefined || !(says(parse, -1, 'a') || isMade(parse)))) return;
+  if (!lists && (made !== undefined || !(isIntroduced(parse) || isMade(parse)))) return;
   const clause = made ?? placeEnvironment(parse);
   const python = around(parse, -1, -2, -3).find((piece) => isValueOf(piece, 'python_version'));
   if (python?.k === 'value') clause.settings.set('python_version', python.values);
@@ -25,6 +25,12 @@ function listsPackages(parse: Parse): boolean {
     (piece) => piece.k === 'word' || (piece.k === 'mark' && piece.text === ':'),
   );
   return found !== undefined;
+}
+
+/** "an env", "a python 3.11 env", "a fresh isolated env". */
+function isIntroduced({ pieces, at }: Parse): boolean {
+  const article = pieces.slice(0, at).findLast((piece) => piece.k !== 'value' && !isWord(piece, 'filler'));
+  return isWord(article, 'a');
 }
 
 function isMade(parse: Parse): boolean {

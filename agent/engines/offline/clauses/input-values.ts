@@ -2,24 +2,41 @@
 import type { ItemOf } from '../items.ts';
 import type { ValuePiece } from '../values.ts';
 import type { Clause, Scalar, Values } from './clause.ts';
-import { ahead, around, corrects, isDataset, isNoun, isWord, type Parse, says } from './parse.ts';
+import { ahead, around, corrects, isDataset, isModel, isNoun, isWord, type Parse, peek, says } from './parse.ts';
 import { begin } from './steps.ts';
 
 export function readValue(parse: Parse, { field, values }: Pick<ValuePiece, 'field' | 'values'>): void {
-  if (isStep(parse, field)) begin(parse, 'ptq', 'implied');
+  const implied = impliedBy(parse, field);
+  if (implied !== undefined && parse.facts.has(implied)) begin(parse, implied, 'implied').cues.add('implied');
   const clause = takerOf(parse, field);
   if (clause === undefined) merge(parse, looseValues(parse, field), field, values);
   else attach(parse, clause, field, values);
 }
 
+/** The step that a value asks for where no word does. */
+function impliedBy(parse: Parse, field: string): string | undefined {
+  if (field === 'metrics') return isWanted(parse) ? 'evaluate' : undefined;
+  if (field !== 'bits' || parse.clauses.some(({ task }) => parse.facts.takes(task, 'bits'))) return undefined;
+  return standsAsStep(parse) || describesModel(parse) ? 'ptq' : undefined;
+}
+
+/** "I need the f1 of gpt2 on squad": a measure that stands where a step would. */
+function isWanted(parse: Parse): boolean {
+  return says(parse, -1, 'the') && says(parse, 1, 'of', 'on', 'for') && parse.clauses.length === 0;
+}
+
 /** "then int4, then eval": bits that stand where a step would. */
-function isStep(parse: Parse, field: string): boolean {
+function standsAsStep(parse: Parse): boolean {
   const { clauses, facts, loose, planned } = parse;
   const [before, beforeThat] = around(parse, -1, -2);
   const follows = isWord(before, 'then') || (isWord(beforeThat, 'then') && isWord(before, 'filler', 'to', 'a', 'and'));
   const hasModel = clauses.some(({ task }) => facts.takesModel(task) || task === 'train') || loose.models.length > 0;
-  const isTaken = clauses.some(({ task }) => facts.takes(task, 'bits'));
-  return field === 'bits' && follows && !isTaken && (hasModel || planned.size > 0) && facts.has('ptq');
+  return follows && (hasModel || planned.size > 0);
+}
+
+/** "a 4-bit phi-2 that was finetuned on dolly". */
+function describesModel(parse: Parse): boolean {
+  return isModel(peek(parse, 1)) && parse.clauses.length + parse.planned.size === 0;
 }
 
 /** The step being spoken of where it takes the input, else the last one that does. */

@@ -67,7 +67,19 @@ function datasetTaker(parse: Parse): Clause | undefined {
   const { current, clauses, facts } = parse;
   const calibrates = around(parse, -4, -3, -2, -1, 1, 2, 3).some((piece) => isNoun(piece, 'calibration'));
   const quantizer = calibrates ? clauses.findLast(({ task }) => facts.quantizes(task)) : undefined;
-  return quantizer ?? (current !== undefined && takesDatasetName(parse, current) ? current : undefined);
+  if (quantizer !== undefined) return quantizer;
+  return current !== undefined && takesDatasetName(parse, current) && !isOfNext(parse, current) ? current : undefined;
+}
+
+/** "then gsm8k eval", "and a squad finetune": the step behind the name is the one that takes it. */
+function isOfNext(parse: Parse, { task, form }: Clause): boolean {
+  const { facts } = parse;
+  if (facts.quantizes(task) && form === 'implied' && !says(parse, -1, 'with')) return true;
+  const next = peek(parse, 1);
+  const isFree = peek(parse, -1)?.k === 'mark' || says(parse, -1, 'then', 'and', 'a');
+  return (
+    isFree && next?.k === 'task' && next.form !== 'done' && (facts.takesDataset(next.task) || facts.quantizes(task))
+  );
 }
 
 function takesDatasetName({ facts }: Parse, { task }: Clause): boolean {

@@ -3,11 +3,12 @@ import { type Clause, newClause } from './clause.ts';
 import { accepts, attach } from './input-values.ts';
 import { putDataset } from './names.ts';
 import type { Parse } from './parse.ts';
-import { trainByValues } from './steps.ts';
+import { begin, trainByValues } from './steps.ts';
 import { pairLists } from './variants.ts';
 
 export function settle(parse: Parse): void {
   trainByValues(parse);
+  evaluateByWords(parse);
   quantizeByBits(parse);
   parse.clauses = lastAtTheEnd(pairLists([...parse.clauses, ...parse.deferred.splice(0)]));
   for (const clause of parse.clauses) {
@@ -21,6 +22,14 @@ export function settle(parse: Parse): void {
   parse.clauses.forEach((_, index) => {
     lend(parse, index);
   });
+}
+
+/** "what does gpt2 get on squad", "mmlu scores for phi-2": an evaluation that no word names. */
+function evaluateByWords(parse: Parse): void {
+  const { clauses, cues, loose, planned } = parse;
+  const isNamed = loose.models.length > 0 && loose.datasets.length > 0;
+  const isAsked = cues.has('check') || cues.has('quality') || cues.has('how');
+  if (clauses.length + planned.size === 0 && isNamed && isAsked) begin(parse, 'evaluate', 'implied');
 }
 
 /** "evaluate at the end, quantize before". */

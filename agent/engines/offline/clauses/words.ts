@@ -151,7 +151,7 @@ function surroundNewest(parse: Parse): void {
 
 /** "load squad"; but "load gpt2 and finetune it" loads nothing by a step of its own. */
 function readLoad(parse: Parse): void {
-  const { cues, facts } = parse;
+  const { facts } = parse;
   const offset = ahead(
     parse,
     4,
@@ -163,10 +163,8 @@ function readLoad(parse: Parse): void {
   if (/^(read|open|pull)$/.test(spelling(parse)) && !/^(name|path|hub|noun)$/.test(object?.k ?? '')) return;
   if (isModel(object) || isNoun(object, 'env')) return;
   const task = loaderOf(parse);
-  if (object === undefined || !facts.has(task)) {
-    cues.add('load');
-    return;
-  }
+  if (object === undefined) return readLoaded(parse);
+  if (!facts.has(task)) return;
   parse.lead = undefined;
   begin(parse, task, 'verb');
 }

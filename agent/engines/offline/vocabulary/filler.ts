@@ -5,7 +5,7 @@ export const filler = `
   run, perform, start, kick off, launch, carry out, execute, apply, conduct, thanks, thank, need, wanna,
   gonna, going, have, has, had, will, but, if, possible, great, nice, really, maybe, perhaps, think, thinking,
   about, data, which, what, all, only, more, less, many, most, much, very, quick, quickly, small, new, job,
-  numbers, figures, good, how, then, else, still, while, since, because, so that, in order to, order, i've,
+  good, how, then, else, still, while, since, because, so that, in order to, order, i've,
   that's, task, tasks, step, here, kind, kinds, sort, whole, full, long, short, big, large, better, best, see,
   tell, show, know, find out, figure out, look, get an idea, idea, plan, pipeline, trying, try to, afterwards,
   today, tonight, tomorrow, also please, cheers, mate, team, boss, project, work, stuff, thing, things,

@@ -114,7 +114,7 @@ export const smallWords = {
     compare, well they do, well it performs, how accurate, what accuracy, what perplexity, what score, what
     quality, how does it do, how does it perform`,
   quality: `
-    accuracy, performance, quality, results, scores, its score, generalization, generalisation, before after
+    accuracy, performance, quality, results, numbers, figures, scores, stats, benchmark numbers, its score, generalization, generalisation, before after
     numbers, how much worse, how much better, how much accuracy`,
   a: 'a, an, some, any',
   the: 'the, my, our, your, this, his',

@@ -5,7 +5,7 @@ export type TaskForm = 'verb' | 'ing' | 'noun' | 'done';
 export const taskWords: Record<string, Partial<Record<TaskForm, string>>> = {
   finetune: {
     verb: `
-      finetune, fine tune, tune, sft, instruction tune, lora tune, adapt, specialise, specialize, lora
+      finetune, fine tune, tune, ft, sft, instruction tune, lora tune, adapt, specialise, specialize, lora
       finetune, teach`,
     ing: 'finetuning, fine tuning, tuning, adapting, instruction tuning, lora tuning, sfting',
     noun: 'finetune run, fine-tune run, finetunes, finetuning run, lora training',
