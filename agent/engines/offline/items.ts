@@ -48,11 +48,22 @@ export function readItems(written: readonly Token[], names: Names, lexicon: Lexi
 
 /** "f1/em", "quantize/evaluate", "imdb/yelp": words with a slash between, and no name with its owner. */
 function alternatives(token: Token, names: Names, lexicon: Lexicon): Token[] {
-  if (token.kind !== 'hub' || isName(token.text, names)) return [token];
+  if (isName(token.text, names)) return [token];
+  if (token.kind === 'word') return compound(token, names, lexicon);
+  if (token.kind !== 'hub') return [token];
   const words = token.text.split('/');
   const isKnown = (word: string) => lexicon.find([word.toLowerCase()]) !== undefined || isName(word, names);
-  if (!words.every((word) => /^\d+$/.test(word) || isKnown(word))) return [token];
+  if (!words.every((word) => /^\d[\d.]*(e-?\d+)?$/i.test(word) || isKnown(word))) return [token];
   return readTokens(words.join(' / '));
+}
+
+/** "dolly-finetuned", "int8-quantized": a name or a value, and the step that it belongs to. */
+function compound(token: Token, names: Names, lexicon: Lexicon): Token[] {
+  const [last = '', ...rest] = token.lower.split('-').reverse();
+  const first = rest.reverse().join('-');
+  const isStep = lexicon.find([last])?.sense.k === 'task' && lexicon.find([token.lower]) === undefined;
+  const isOwner = isName(first, names) || lexicon.find([first])?.sense.k === 'setting';
+  return isStep && first !== '' && isOwner ? readTokens(`${first} ${last}`) : [token];
 }
 
 function isName(text: string, names: Names): boolean {
@@ -146,7 +157,8 @@ function readMisspelt(reader: Reader, at: number): Read {
   const next = reader.tokens[at + 1];
   const joined = next?.kind === 'word' ? reader.lexicon.guess(lower + next.lower) : undefined;
   if (joined?.k === 'task') return { item: { ...joined, text }, length: 2 };
-  const sense = reader.lexicon.guess(lower);
+  const besideNumber = [at - 1, at + 1].some((place) => reader.tokens[place]?.kind === 'number');
+  const sense = (besideNumber ? reader.lexicon.guessInput(lower) : undefined) ?? reader.lexicon.guess(lower);
   const name = sense?.k === 'task' ? undefined : misspeltName(reader, at);
   if (name !== undefined) return { item: nameItem(name), length: name.length };
   return { item: sense === undefined ? { k: 'unknown', text, quoted: false } : { ...sense, text }, length: 1 };

@@ -72,7 +72,8 @@ function straighten(text: string): string {
     .replace(/[“”]/g, '"')
     .replace(/[–—‑]/g, '-')
     .replace(/\((\d+(?:\.\d+)?[bm])\)/gi, ' $1 ')
-    .replace(/(?<=[a-z\d])[+&](?=[a-z])/gi, ' + ')
+    .replace(/(?<=[a-z\d])[+&](?=[a-z])(?!https?:|ssh:|file:)/gi, ' + ')
+    .replace(/\b(before|pre) ?\/ ?(after|post)\b/gi, '$1 and $2')
     .replace(/[→⇒➜➔|]|[=-]>|>>/g, ' then ')
     .replace(/(?<=^|\s)w\/o\b/gi, 'without')
     .replace(/(?<=^|\s)w\/(?=\s|[a-z]{3})/gi, 'with ')
@@ -99,7 +100,7 @@ function fits(kind: TokenKind, raw: string): boolean {
   if (kind === 'path') return raw.length > 1 && !/^\/\d+$/.test(raw);
   if (kind !== 'hub') return true;
   const [owner = '', name = ''] = raw.split('/');
-  if (/^\d+$/.test(owner) || /^int\d+$/i.test(owner)) return false;
+  if (/^\d+$/.test(owner)) return false;
   return !/^(and|his|he|either|24)$/i.test(owner) || (isPath(raw) && name.includes('.'));
 }
 

@@ -19,6 +19,8 @@ export interface Lexicon {
   find(words: readonly string[]): { sense: Sense; length: number } | undefined;
   /** The sense of a misspelt word, where exactly one task, input or noun is close. */
   guess(word: string): Sense | undefined;
+  /** The input that a misspelt word beside a number means; there, short words are guessed, too: "bitss", "sede". */
+  guessInput(word: string): Sense | undefined;
 }
 
 const longestPhrase = 5;
@@ -29,12 +31,17 @@ export function createLexicon(catalogue: Catalogue): Lexicon {
   // A phrase that is listed twice keeps its first sense.
   for (const [phrase, sense] of listSenses(catalogue)) if (!senses.has(phrase)) senses.set(phrase, sense);
   const guessable = [...senses].filter(([key, { k }]) => key.length > 4 && /^(task|field|noun)$/.test(k));
+  const inputs = [...senses].filter(([key, { k }]) => key.length > 3 && k === 'field');
   return {
     find: (words) => findLongest(senses, words),
     guess: (word) => {
       const key = compact(word);
       if (key.length < 4 || senses.has(key) || /\d/.test(key) || ordinaryWords.has(key)) return undefined;
       return closest(key, guessable);
+    },
+    guessInput: (word) => {
+      const key = compact(word);
+      return senses.has(key) || ordinaryWords.has(key) ? undefined : closest(key, inputs);
     },
   };
 }

@@ -26,6 +26,20 @@ function joinsNumbers(item: Item | undefined): boolean {
   return isWord(item, 'and', 'or') || (item?.k === 'mark' && /^[,/]$/.test(item.text));
 }
 
+/** The inputs that are named in a row right before: "rank and alpha of", "lr/batch size". */
+export function fieldsBefore(items: readonly Item[], at: number): string[] {
+  let end = at - 1;
+  while (isWord(items[end], 'is', 'of', 'to')) end--;
+  const fields: string[] = [];
+  for (let place = end; ; place -= 2) {
+    const item = items[place];
+    // "4 heads, hidden size 128": what has its number already takes no other.
+    if (item?.k !== 'field' || items[place - 1]?.k === 'amount') return fields;
+    fields.unshift(item.field);
+    if (!joinsNumbers(items[place - 1])) return fields;
+  }
+}
+
 interface Owner {
   field: string;
   /** How many numbers of the row are its own. */

@@ -1,7 +1,7 @@
 /** Numbers and the inputs they belong to, brought together. */
 import { withAmounts } from './amounts.ts';
 import type { Item, ItemOf } from './items.ts';
-import { ownerOf, rowAt } from './number-owners.ts';
+import { fieldsBefore, ownerOf, type Row, rowAt } from './number-owners.ts';
 
 /** Values of one input, as they were said together: "8 and 4 bit". */
 export interface ValuePiece {
@@ -61,9 +61,24 @@ function foldItem(fold: Fold, item: Item): void {
       return foldAmount(fold, item);
     case 'number':
       return;
+    case 'task':
+      if (isTrainSplit(fold.items, fold.at))
+        return foldItem(fold, { ...item, k: 'setting', field: 'split', value: 'train' });
+      return foldOther(fold, item);
     default:
       return foldOther(fold, item);
   }
+}
+
+/** "the train and the test split", "on imdb train": a part of the data, and no step. */
+function isTrainSplit(items: readonly Item[], at: number): boolean {
+  const [before, item, next] = [items[at - 1], items[at], items[at + 1]];
+  if (item?.k !== 'task' || item.task !== 'train' || item.form !== 'verb') return false;
+  const joins = next?.k === 'word' && (next.w === 'and' || next.w === 'or');
+  const closes = next === undefined || next.k === 'mark' || joins || (next.k === 'word' && next.w === 'then');
+  if (before?.k === 'name' && before.kind === 'dataset' && closes) return true;
+  const other = items.slice(at + 2).find((one) => !(one.k === 'word' && one.w === 'the'));
+  return joins && other?.k === 'setting' && other.field === 'split';
 }
 
 /** "of 512 tokens": the unit behind a value that already has its input. */
@@ -80,6 +95,8 @@ function isNamedBefore({ pieces }: Fold, { field }: ItemOf<'field'>): boolean {
 
 function foldAmount(fold: Fold, item: ItemOf<'amount'>): void {
   const row = rowAt(fold.items, fold.at);
+  const fields = fieldsBefore(fold.items, fold.at);
+  if (fields.length > 1 && fields.length === row.length) return foldPairs(fold, fields, row);
   const owner = ownerOf(fold.items, row, fold.pending);
   fold.pending = undefined;
   if (owner === undefined) {
@@ -89,6 +106,16 @@ function foldAmount(fold: Fold, item: ItemOf<'amount'>): void {
   const values = row.slice(0, owner.count).map(({ amount }) => amountFor(owner.field, amount));
   fold.pieces.push({ k: 'value', field: owner.field, values });
   fold.at = owner.end;
+}
+
+/** "rank/alpha 16/32": the first number is the first input's. */
+function foldPairs(fold: Fold, fields: readonly string[], row: Row): void {
+  row.forEach(({ amount, at }, index) => {
+    const field = fields[index] ?? '';
+    fold.pieces.push({ k: 'value', field, values: [amountFor(field, amount)] });
+    fold.at = at;
+  });
+  fold.pending = undefined;
 }
 
 function foldOther(fold: Fold, item: Exclude<Item, ItemOf<'setting' | 'field' | 'amount' | 'number'>>): void {

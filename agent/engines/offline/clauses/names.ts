@@ -1,7 +1,7 @@
 /** Names of models and datasets, and the steps that they belong to. */
 import type { ItemOf } from '../items.ts';
 import { type Clause, newClause, pushNew } from './clause.ts';
-import { around, corrects, isModel, isNoun, type Parse, peek, says } from './parse.ts';
+import { around, corrects, isModel, isNoun, isWord, type Parse, peek, says } from './parse.ts';
 
 export function readName(parse: Parse, { kind, said, article, settled }: ItemOf<'name'>): void {
   const isRejected = parse.rejected.some(
@@ -71,15 +71,24 @@ function datasetTaker(parse: Parse): Clause | undefined {
   return current !== undefined && takesDatasetName(parse, current) && !isOfNext(parse, current) ? current : undefined;
 }
 
-/** "then gsm8k eval", "and a squad finetune": the step behind the name is the one that takes it. */
-function isOfNext(parse: Parse, { task, form }: Clause): boolean {
+/** "then gsm8k eval", "b.csv for evaluation": the step behind the name takes it, and not the one being spoken of. */
+function isOfNext(parse: Parse, { task, settings }: Clause): boolean {
   const { facts } = parse;
-  if (facts.quantizes(task) && form === 'implied' && !says(parse, -1, 'with')) return true;
-  const next = peek(parse, 1);
-  const isFree = peek(parse, -1)?.k === 'mark' || says(parse, -1, 'then', 'and', 'a');
-  return (
-    isFree && next?.k === 'task' && next.form !== 'done' && (facts.takesDataset(next.task) || facts.quantizes(task))
-  );
+  // Only calibration data is a quantization's own.
+  if (facts.quantizes(task) && !(settings.has('method') || says(parse, -1, 'with'))) return true;
+  const lead = says(parse, -1, 'on') ? peek(parse, -2) : peek(parse, -1);
+  const isFree = lead?.k === 'mark' || isWord(lead, 'then', 'and', 'a');
+  const user =
+    isFree && peek(parse, 1)?.k === 'task' ? peek(parse, 1) : says(parse, 1, 'for') ? peek(parse, 2) : undefined;
+  if (
+    user?.k !== 'task' ||
+    (user.form === 'done' && !isModel(peek(parse, 2))) ||
+    user.task === task ||
+    !facts.takesDataset(user.task)
+  )
+    return false;
+  // "finetune gpt2 using imdb for training": the training is the one being spoken of.
+  return !(user.task === 'train' && facts.makesModel(task));
 }
 
 function takesDatasetName({ facts }: Parse, { task }: Clause): boolean {

@@ -14,8 +14,8 @@ export function settle(parse: Parse): void {
   for (const clause of parse.clauses) {
     if (clause.waiting.size > 0) clause.datasets.push({ name: null, settings: clause.waiting });
     settleReferences(parse, clause);
-    settleTraining(parse, clause);
   }
+  for (const clause of parse.clauses) settleTraining(parse, clause);
   placeLoose(parse);
   shareBeside(parse.clauses);
   parse.clauses = parse.clauses.filter(({ task }) => !parse.dropped.includes(task));
@@ -26,9 +26,10 @@ export function settle(parse: Parse): void {
 
 /** "what does gpt2 get on squad", "mmlu scores for phi-2": an evaluation that no word names. */
 function evaluateByWords(parse: Parse): void {
-  const { clauses, cues, loose, planned } = parse;
+  const { clauses, cues, loose, pieces, planned } = parse;
   const isNamed = loose.models.length > 0 && loose.datasets.length > 0;
-  const isAsked = cues.has('check') || cues.has('quality') || cues.has('how');
+  const runs = pieces.some((piece) => piece.k === 'word' && /^(run|put|try)$/i.test(piece.text));
+  const isAsked = runs || cues.has('check') || cues.has('quality') || cues.has('how');
   if (clauses.length + planned.size === 0 && isNamed && isAsked) begin(parse, 'evaluate', 'implied');
 }
 
@@ -59,14 +60,17 @@ function settleReferences({ facts }: Parse, { task, models, from, datasets, sett
 }
 
 /** "train gpt2 on squad" is a finetune; only "from scratch", or a model that is described, makes a new one. */
-function settleTraining({ cues, facts }: Parse, clause: Clause): void {
+function settleTraining({ clauses, cues, facts, loose }: Parse, clause: Clause): void {
   if (clause.task !== 'train') return;
   const isNew =
     cues.has('scratch') ||
     clause.cues.has('scratch') ||
     clause.cues.has('described') ||
     ['hidden_size', 'num_layers', 'num_heads', 'vocab_size'].some((input) => clause.settings.has(input));
-  const continues = clause.models.length + clause.from.length > 0 || clause.cues.has('it') || clause.cues.has('lora');
+  // "a.csv for training and b.csv for the evaluation of gpt2": what is trained is named elsewhere.
+  const namesModel = clause.form === 'ing' && [loose, ...clauses].some(({ models }) => models.length > 0);
+  const continues =
+    clause.models.length + clause.from.length > 0 || namesModel || clause.cues.has('it') || clause.cues.has('lora');
   if (!isNew && continues && facts.has('finetune')) clause.task = 'finetune';
   else describeModel(facts, clause);
 }
@@ -89,7 +93,8 @@ function placeLoose(parse: Parse): void {
     ({ task, models, from }) => facts.takesModel(task) && models.length === 0 && from.length === 0,
   );
   if (!asked.has('model_name')) user?.models.push(...loose.models.splice(0));
-  const eater = clauses.find(({ task, datasets }) => facts.takesDataset(task) && datasets.length === 0);
+  const eaters = clauses.filter(({ task, datasets }) => facts.takesDataset(task) && datasets.length === 0);
+  const eater = eaters.find(({ task }) => !facts.quantizes(task)) ?? eaters[0];
   if (!asked.has('dataset_path')) eater?.datasets.push(...loose.datasets.splice(0));
 }
 

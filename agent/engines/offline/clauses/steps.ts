@@ -2,13 +2,13 @@
 import type { TaskForm } from '../vocabulary/task-words.ts';
 import { type Clause, isBare, newClause, pushNew } from './clause.ts';
 import { readEnvironment } from './environment.ts';
-import { attach, readValue } from './input-values.ts';
+import { attach } from './input-values.ts';
 import { putDataset } from './names.ts';
 import {
   ahead,
   around,
+  isDataset,
   isModel,
-  isValueOf,
   isWord,
   namesModelNext,
   type Order,
@@ -25,9 +25,9 @@ const leadReach = 5;
 export function readTask(parse: Parse, task: string, form: TaskForm): void {
   const order = takeOrder(parse, form);
   if (task === 'create_env') return readEnvironment(parse);
-  if (task === 'train' && isSplit(parse)) return readValue(parse, { field: 'split', values: ['train'] });
   if (isManner(parse, task) || isRelative(parse, form)) return;
   if (isResultNoun(parse, task, form)) return refer(parse, task);
+  if (form === 'done' && isTrainedOn(parse)) return beginWithin(parse, task);
   if (form === 'done' && isReference(parse, order !== undefined)) return refer(parse, task);
   if (task === 'train' && speaksOfTraining(parse, form)) return;
   if (form === 'verb') forgetMereTalk(parse, task);
@@ -35,6 +35,18 @@ export function readTask(parse: Parse, task: string, form: TaskForm): void {
   if (order !== undefined && isAround(order) && evaluatesAround(parse, order, task, known)) return;
   if (known !== undefined && isMeantAgain(parse, known, form, order)) speakOf(parse, known);
   else begin(parse, task, form, order);
+}
+
+/** "an imdb-finetuned gpt2". */
+function isTrainedOn(parse: Parse): boolean {
+  return isDataset(peek(parse, -1)) && isModel(peek(parse, 1));
+}
+
+/** A step that is told in the words of the one that follows it: these go on behind it. */
+function beginWithin(parse: Parse, task: string): void {
+  const outer = parse.current;
+  begin(parse, task, 'done', 'earlier');
+  if (outer !== undefined) parse.current = outer;
 }
 
 /** Begins an evaluation, where none is being spoken of. */
@@ -48,12 +60,9 @@ function takeOrder(parse: Parse, form: TaskForm): Order | undefined {
   const before = peek(parse, -1);
   // "a quantized phi-2 that was finetuned on dolly": the earlier step is told last.
   if (form === 'done' && before?.k === 'word' && /^(was|were|been)$/i.test(before.text)) return 'after';
+  // "quantize a phi-2 finetuned on dolly"
+  if (form === 'done' && isModel(before) && parse.current !== undefined) return 'earlier';
   return lead !== undefined && parse.at - lead.at <= leadReach ? lead.order : undefined;
-}
-
-/** "the train and validation splits". */
-function isSplit(parse: Parse): boolean {
-  return says(parse, 1, 'and') && isValueOf(peek(parse, 2), 'split');
 }
 
 /** "train gpt2 with QAT", "train gpt2 quantization-aware on alpaca": how, and no second step. */

@@ -68,6 +68,8 @@ export function readWord(parse: Parse, word: SmallWord): void {
       return readCheck(parse);
     case 'how':
       return readHow(parse);
+    case 'scratch':
+      return readScratch(parse);
     case 'how_good':
       return evaluate(parse);
     default:
@@ -78,6 +80,15 @@ export function readWord(parse: Parse, word: SmallWord): void {
 function readThen(parse: Parse): void {
   if (parse.at === 0) parse.cues.add('then_first');
   parse.lead = undefined;
+  if (goesOn(parse)) begin(parse, parse.current?.task ?? '', 'implied');
+}
+
+/** "finetune gpt2 on dolly and then on alpaca": the same once more, with what the first made. */
+function goesOn({ current, facts, variants, ...parse }: Parse): boolean {
+  const [preposition, dataset] = parse.pieces.slice(parse.at + 1, parse.at + 3);
+  if (current === undefined || variants !== undefined || current.datasets.length === 0) return false;
+  const trains = facts.makesModel(current.task) && !facts.quantizes(current.task);
+  return trains && isWord(preposition, 'on') && (isDataset(dataset) || dataset?.k === 'path' || dataset?.k === 'hub');
 }
 
 /** "evaluate on squad at the end": a place, and no step that follows. */
@@ -226,6 +237,16 @@ function namesDatasetNext(parse: Parse): boolean {
     (piece) => isWord(piece, 'the', 'a', 'filler'),
   );
   return dataset !== undefined;
+}
+
+/** "build a small model from scratch": a training, whatever its verb. */
+function readScratch(parse: Parse): void {
+  const { clauses, facts } = parse;
+  const before = peek(parse, -1);
+  const isReset = before?.k === 'word' && /^(start|begin|over|again)$/i.test(before.text);
+  const isTold = clauses.some(({ task }) => task === 'train' || (facts.makesModel(task) && !facts.quantizes(task)));
+  if (!isTold && !isReset && facts.has('train')) begin(parse, 'train', 'implied').cues.add('implied');
+  note(parse, 'scratch');
 }
 
 /** "see how gpt2 does on squad", "how both of them do on imdb". */

@@ -23,6 +23,7 @@ const abilities = phrases(
   'what can|could|do you do|offer|support|know',
   'what is|are possible|supported|available',
   'what can i do|ask|run',
+  'what can|does trainyard|it|this do|offer|support',
 );
 const explains = phrases(
   'describe|explain|info|information|detail|details|documentation|docs|schema|fields|signature',

@@ -18,7 +18,8 @@ export const smallWords = {
     by, starting by, begin by, beginning by`,
   and: 'and, n, as well as, along with, together with, alongside, vs, versus, vs., against',
   or: 'or, nor',
-  after: 'after, once, following, after having, as soon as, right after, when',
+  after:
+    'after, not before, not until, but not before, but not until, only after, but only after, once, following, after having, as soon as, right after, when',
   before: 'before, prior to, ahead of, until, preceding, right before',
   around: 'before and after, pre and post, both before and after, after and before, before as well as after',
   also: `
@@ -95,7 +96,7 @@ export const smallWords = {
     creating, making, building, export, convert, turn into, convert it, render, having`,
   scratch: `
     from scratch, from zero, from random weights, from random initialisation, from random initialization,
-    from the ground up, randomly initialized, randomly initialised, random init`,
+    from the ground up, randomly initialized, randomly initialised, random init, brand new`,
   same: `
     do the same, same thing, the same, repeat, same, repeat that, repeat this, likewise, do that, do this,
     same again, same plan, same pipeline, same recipe, ditto, rerun that, now for, the same thing, do the
@@ -114,7 +115,8 @@ export const smallWords = {
     compare, well they do, well it performs, how accurate, what accuracy, what perplexity, what score, what
     quality, how does it do, how does it perform`,
   quality: `
-    accuracy, performance, quality, results, numbers, figures, scores, stats, benchmark numbers, its score, generalization, generalisation, before after
+    accuracy, performance, quality, results, numbers, figures, scores, stats, benchmark numbers, best,
+    better, worse, stronger, beats, outperforms, wins, its score, generalization, generalisation, before after
     numbers, how much worse, how much better, how much accuracy`,
   a: 'a, an, some, any',
   the: 'the, my, our, your, this, his',

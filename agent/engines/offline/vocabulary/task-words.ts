@@ -31,7 +31,8 @@ export const taskWords: Record<string, Partial<Record<TaskForm, string>>> = {
     ing: `
       quantization aware training, quantisation aware training, quantization aware finetuning, quantization
       aware fine tuning, quant aware training, quantize aware training, quantized aware training, qat
-      training, quantisation aware finetuning, quantization aware, quantisation aware`,
+      training, quantisation aware finetuning, quantization aware, quantisation aware,
+      quantization awareness, quantization in the loop, fake quantization, simulated quantization`,
     noun: 'qat run',
     done: 'qat trained, quantization aware trained',
   },
