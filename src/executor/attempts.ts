@@ -5,6 +5,7 @@ import type { ArtifactStore, Resource } from '../core/resource.ts';
 import type { Attempt, AttemptReport, Runner, RunningAttempt } from '../core/runner.ts';
 import { resourcePrefixes, type Task, type TaskResult } from '../core/task.ts';
 import type { Capacity, Lease } from './capacity.ts';
+import type { Clock } from './clock.ts';
 import type { Journal } from './journal.ts';
 import { idsOf, type PipelineRun, type TaskRun } from './pipeline-run.ts';
 import { retryDelayMs } from './retry.ts';
@@ -21,7 +22,7 @@ export interface AttemptsOptions {
   attemptsDirectory: string;
   /** Called with what is a fault of ours, once each. */
   onBug: (error: unknown) => void;
-  now: () => number;
+  clock: Clock;
   random: () => number;
   /** Takes what an attempt tells, in order, until `close`. */
   record: (event: TrainyardEvent) => void;
@@ -42,13 +43,12 @@ export interface Attempts {
 }
 
 const graceMs = 10_000;
-const longestTimerMs = 2 ** 31 - 1;
 
 type AttemptIds = ReturnType<typeof idsOf> & { attempt_id: string };
 type Begin = (context: { onReport: (report: AttemptReport) => void; signal: AbortSignal }) => Promise<RunningAttempt>;
 
 export function createAttempts(options: AttemptsOptions): Attempts {
-  const { journal, store, capacity, runnerFor, attemptsDirectory, onBug, now, random, record } = options;
+  const { journal, store, capacity, runnerFor, attemptsDirectory, onBug, clock, random, record } = options;
   const live = new Map<string, { stop: AbortController; done: Promise<void> }>();
   const detach = new AbortController();
 
@@ -82,9 +82,9 @@ export function createAttempts(options: AttemptsOptions): Attempts {
   function track(run: PipelineRun, task: TaskRun, attempt: Attempt, release: () => void, begin: Begin): void {
     const stop = new AbortController();
     const ids: AttemptIds = { ...idsOf(run, task), attempt_id: attempt.attemptId };
-    const startedAtMs = task.startedAtMs ?? now();
-    const seconds = () => (now() - startedAtMs) / 1000;
-    const timer = setTimeout(() => stop.abort(timedOut(attempt)), Math.min(attempt.limits.timeoutMs, longestTimerMs));
+    const startedAtMs = task.startedAtMs ?? clock.now();
+    const seconds = () => (clock.now() - startedAtMs) / 1000;
+    const forgetLimit = clock.at(clock.now() + attempt.limits.timeoutMs, () => stop.abort(timedOut(attempt)));
     const onReport = (report: AttemptReport) => record({ ...ids, ...report });
 
     async function toTheEnd(): Promise<TrainyardEvent> {
@@ -97,7 +97,7 @@ export function createAttempts(options: AttemptsOptions): Attempts {
     const done = toTheEnd()
       .catch((error: unknown) => endOf(task, ids, stop.signal.aborted ? stop.signal.reason : error, seconds()))
       .then((event) => {
-        clearTimeout(timer);
+        forgetLimit();
         live.delete(attempt.attemptId);
         release();
         // Whatever came after the detaching is the next process's to record.
@@ -113,7 +113,12 @@ export function createAttempts(options: AttemptsOptions): Attempts {
     if (taskError.kind === 'bug' && !detach.signal.aborted) onBug(error);
     const delayMs = retryDelayMs(taskError, task.attempts, random);
     if (delayMs === undefined) return { type: 'task_failed', ...taskIds, error: taskError, seconds };
-    return { type: 'attempt_failed', ...ids, error: taskError, retry_at: new Date(now() + delayMs).toISOString() };
+    return {
+      type: 'attempt_failed',
+      ...ids,
+      error: taskError,
+      retry_at: new Date(clock.now() + delayMs).toISOString(),
+    };
   }
 
   return {

@@ -5,6 +5,7 @@ import type { EventOf, Frame, TrainyardEvent } from '../core/events.ts';
 import type { NodeInputs } from '../core/pipeline.ts';
 import type { Catalogue } from '../core/task.ts';
 import { type AttemptsOptions, Cancelled, createAttempts } from './attempts.ts';
+import { type Clock, systemClock } from './clock.ts';
 import type { Journal } from './journal.ts';
 import { nextSteps, type Step } from './next-steps.ts';
 import { nodeInputs } from './node-inputs.ts';
@@ -42,11 +43,12 @@ export interface Executor {
   close(): Promise<void>;
 }
 
-export interface ExecutorOptions extends Omit<AttemptsOptions, 'now' | 'random' | 'record'> {
+export interface ExecutorOptions extends Omit<AttemptsOptions, 'clock' | 'random' | 'record'> {
   catalogue: Catalogue;
   /** Removes what an attempt no longer needs once its result is in the journal. */
   releaseAttempt: (folder: string) => Promise<void>;
-  now?: () => number;
+  /** Default: the system's. */
+  clock?: Clock;
   random?: () => number;
 }
 
@@ -60,11 +62,11 @@ type Full = Record<'heavy' | 'light', boolean>;
  */
 export function createExecutor(options: ExecutorOptions): Executor {
   const { catalogue, journal, capacity, runnerFor, releaseAttempt, onBug } = options;
-  const now = options.now ?? Date.now;
+  const clock = options.clock ?? systemClock;
   const random = options.random ?? Math.random;
   const runs = new Map<string, PipelineRun>();
-  const timers = new Set<NodeJS.Timeout>();
-  const attempts = createAttempts({ ...options, now, random, record });
+  const timers = new Set<() => void>();
+  const attempts = createAttempts({ ...options, clock, random, record });
   let pending: TrainyardEvent[] = [];
   let scheduled = false;
   let closed = false;
@@ -77,21 +79,18 @@ export function createExecutor(options: ExecutorOptions): Executor {
   function schedule(): void {
     if (scheduled || closed) return;
     scheduled = true;
-    setImmediate(() => {
+    clock.soon(() => {
       scheduled = false;
       if (!closed) tick();
     });
   }
 
   function scheduleAt(timeMs: number): void {
-    const timer = setTimeout(
-      () => {
-        timers.delete(timer);
-        schedule();
-      },
-      Math.max(0, timeMs - now()),
-    );
-    timers.add(timer);
+    const forget = clock.at(timeMs, () => {
+      timers.delete(forget);
+      schedule();
+    });
+    timers.add(forget);
   }
 
   /** Writes what has happened, decides what follows, writes that, and only then starts it. */
@@ -125,7 +124,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
   function decide(starts: (() => void)[]): TrainyardEvent[] {
     const full: Full = { heavy: false, light: false };
     return [...runs.values()].flatMap((run) =>
-      nextSteps(run, now()).flatMap((step) => eventOf(run, step, starts, full) ?? []),
+      nextSteps(run, clock.now()).flatMap((step) => eventOf(run, step, starts, full) ?? []),
     );
   }
 
@@ -138,7 +137,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
       case 'cancel':
         return { type: 'task_cancelled', ...idsOf(run, step.task) };
       case 'finish': {
-        const seconds = (now() - run.submittedAtMs) / 1000;
+        const seconds = (clock.now() - run.submittedAtMs) / 1000;
         return { type: 'pipeline_finished', ...pipelineIds(run), state: step.state, seconds };
       }
     }
@@ -276,7 +275,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
     async close() {
       writePending();
       closed = true;
-      for (const timer of timers) clearTimeout(timer);
+      for (const forget of timers) forget();
       await attempts.close();
     },
   };
