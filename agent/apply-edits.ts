@@ -5,7 +5,7 @@ import { changeDraft } from './change-draft.ts';
 import { limitSteps } from './combinations.ts';
 import { assignName, type Draft, emptyDraft, type Json, type NameChoice, nodeOf } from './draft.ts';
 import { mergeLoaders } from './draft-slots.ts';
-import { dropTasks } from './drop-tasks.ts';
+import { dropSteps } from './drop-tasks.ts';
 import { repeatPlan } from './repeat-plan.ts';
 import type { Edit, World } from './resolve-commands.ts';
 import type { TurnWork } from './state.ts';
@@ -44,7 +44,7 @@ function applyEdit(done: Applied, edit: Edit, world: World): Applied {
     case 'repeat':
       return planned(repeatPlan(done.draft, edit, world.wiring));
     case 'drop': {
-      const draft = dropTasks(done.draft, edit.tasks, world.wiring);
+      const draft = dropSteps(done.draft, edit, world.wiring);
       const isEmpty = draft.nodes.length === 0;
       return isEmpty ? answered(draft, 'Nothing is left of the plan. Tell me what to do instead.') : planned(draft);
     }
@@ -107,7 +107,7 @@ function applyRetry(done: Applied, { id, settings }: EditOf<'retry'>, { wiring }
     return { ...done, refusals: [...done.refusals, problem] };
   }
   const inputs = Object.fromEntries(Object.entries(settings).map(([input, [value]]) => [input, value as Json]));
-  const change = { task: null, insteadOf: null, models: [], datasets: [], settings };
+  const change = { task: null, insteadOf: null, of: null, models: [], datasets: [], settings };
   const draft = id === null && done.draft.nodes.length > 0 ? changeDraft(done.draft, change, wiring).draft : done.draft;
   const args = { ...(id !== null && { id }), ...(Object.keys(inputs).length > 0 && { inputs }) };
   return { ...done, draft, action: { name: 'retry', args } };

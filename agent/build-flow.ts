@@ -11,6 +11,7 @@ import {
   sourceOf,
   type Wiring,
 } from './draft.ts';
+import type { Selection } from './select-nodes.ts';
 
 /** A step whose names and values are resolved: what `addSteps` turns into nodes. */
 export interface PlanStep {
@@ -21,6 +22,10 @@ export interface PlanStep {
   datasets: DatasetChoice[];
   /** Values by input; several values of one input fan out. */
   settings: Record<string, Json[]>;
+  /** The variants of the plan whose models it takes. */
+  of?: Selection | null;
+  /** The task of the plan that it goes before: those nodes then take what it makes. */
+  before?: string | null;
 }
 
 /** A model in the plan: made by a node, or a name that may still be open. */
@@ -103,9 +108,13 @@ export function quantizes(task: Task): boolean {
 }
 
 export function distinct(refs: readonly ModelRef[]): ModelRef[] {
-  const key = (ref: ModelRef) =>
-    'node' in ref ? ref.node : ref.choice && 'name' in ref.choice ? `=${ref.choice.name}` : `?${ref.choice?.said}`;
-  return [...new Map(refs.map((ref) => [key(ref), ref])).values()];
+  return [...new Map(refs.map((ref) => [keyOf(ref), ref])).values()];
+}
+
+/** The same for refs that mean the same model. */
+export function keyOf(ref: ModelRef): string {
+  if ('node' in ref) return ref.node;
+  return ref.choice && 'name' in ref.choice ? `=${ref.choice.name}` : `?${ref.choice?.said}`;
 }
 
 export function addNode(flow: Flow, task: Task, inputs: Record<string, Json>, hint: string, asked: boolean): DraftNode {

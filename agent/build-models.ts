@@ -1,7 +1,17 @@
 /** Which models a step takes: those named for it, those it refers to, else the newest. */
 import type { Task } from '../src/core/task.ts';
-import { distinct, type Flow, type ModelRef, type PlanStep, quantizes, refOf } from './build-flow.ts';
-import { nodeOf } from './draft.ts';
+import {
+  distinct,
+  type Flow,
+  keyOf,
+  type ModelRef,
+  makesModel,
+  type PlanStep,
+  quantizes,
+  refOf,
+} from './build-flow.ts';
+import { type Draft, nodeOf, type Wiring } from './draft.ts';
+import { type Selection, selected } from './select-nodes.ts';
 
 /** Undefined where the step takes no model; a ref without a choice where it takes one that nobody said. */
 export function modelsFor(flow: Flow, step: PlanStep): (ModelRef | undefined)[] {
@@ -9,8 +19,42 @@ export function modelsFor(flow: Flow, step: PlanStep): (ModelRef | undefined)[] 
   const named = step.models.map((choice): ModelRef => ({ choice }));
   const asked = [...named, ...step.modelFrom.flatMap((from) => lookUp(flow, from))];
   if (asked.length > 0) return distinct(asked);
+  const variants = step.of ? variantsOf(flow, step.of) : [];
+  if (variants.length > 0) return variants;
+  if (step.before) return before(flow, step.before);
   const found = newestFor(flow, step.task);
   return found.length > 0 ? found : [{ choice: undefined }];
+}
+
+/** The newest models of these variants; where none is made from them, the models that they name. */
+function variantsOf({ draft, wiring, frontier, made }: Flow, of: Selection): ModelRef[] {
+  const chosen = selected(draft, of, wiring);
+  const isChosen = (ref: ModelRef) => 'node' in ref && chosen.some(({ node_id }) => node_id === ref.node);
+  const newest = frontier.filter(isChosen);
+  if (newest.length > 0) return newest;
+  const makers = made.map((node): ModelRef => ({ node })).filter(isChosen);
+  const used = chosen.map((node) => refOf(wiring, draft, node)).filter((ref) => ref !== undefined);
+  const last = makers.filter(
+    (ref) => !used.some((other) => keyOf(other) === keyOf(ref) && makesMore(draft, wiring, ref)),
+  );
+  return distinct(last.length > 0 ? last : makers.length > 0 ? makers : used);
+}
+
+/** Whether a further model is made from this one. */
+function makesMore(draft: Draft, wiring: Wiring, ref: ModelRef): boolean {
+  return draft.nodes.some((node) => {
+    const source = makesModel(wiring, node) ? refOf(wiring, draft, node) : undefined;
+    return source !== undefined && keyOf(source) === keyOf(ref);
+  });
+}
+
+/** What the nodes of a task take now: a step that goes before them takes it from them. */
+function before(flow: Flow, task: string): ModelRef[] {
+  const taken = aroundTask(flow, `before:${task}`);
+  const current = new Set(newest(flow).map(keyOf));
+  const newestTaken = taken.filter((ref) => current.has(keyOf(ref)));
+  if (newestTaken.length > 0) return newestTaken;
+  return taken.length > 0 ? taken : [{ choice: undefined }];
 }
 
 /** What is quantized already is not quantized again: the step starts where the earlier one started. */

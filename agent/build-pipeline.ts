@@ -15,6 +15,7 @@ import {
   nodeOf,
   type Wiring,
 } from './draft.ts';
+import { putBefore } from './put-before.ts';
 
 /** Resources that a task gets even where nobody asked, because their producer needs nothing. */
 const alwaysProvided: readonly ResourceKind[] = ['config'];
@@ -79,6 +80,7 @@ function addMacrotask(flow: Flow, step: PlanStep): void {
       for (const settings of combinations(step.settings)) {
         const node = addWired(flow, step, settings, model, dataset);
         if (!made.includes(node.node_id)) made.push(node.node_id);
+        if (step.before && model) putBefore(flow, node, model, step.before);
       }
     }
   }

@@ -12,14 +12,26 @@ import {
   sourceOf,
   type Wiring,
 } from './draft.ts';
-import { copyLoader, datasetSlots, fillLoader, isOpen, mergeLoaders, modelSlots, type Slot } from './draft-slots.ts';
+import {
+  copyLoader,
+  datasetSlots,
+  fillLoader,
+  isOpen,
+  mergeLoaders,
+  mergeTwins,
+  modelSlots,
+  type Slot,
+} from './draft-slots.ts';
 import { type Repetition, repeatFrom } from './repeat-plan.ts';
+import { type Selection, selected } from './select-nodes.ts';
 
 /** What a `set` command changes. */
 export interface Change extends Repetition {
   /** Only nodes of this task; null for all. */
   task: string | null;
   insteadOf: string | null;
+  /** Only these variants; null for all. */
+  of: Selection | null;
 }
 
 /**
@@ -28,20 +40,31 @@ export interface Change extends Repetition {
  */
 export function changeDraft(base: Draft, change: Change, wiring: Wiring): { draft: Draft; unplaced: string[] } {
   const draft = structuredClone(base);
+  const isMeant = meantBy(draft, change, wiring);
   const unplaced: string[] = [];
-  if (!setModels(draft, change, wiring)) unplaced.push('model');
-  if (!setDatasets(draft, change, wiring)) unplaced.push('dataset');
+  if (!setModels(draft, change, isMeant, wiring)) unplaced.push('model');
+  if (!setDatasets(draft, change, isMeant, wiring)) unplaced.push('dataset');
   for (const [input, values] of Object.entries(change.settings)) {
-    if (!setValue(draft, change.task, input, values, wiring)) unplaced.push(input);
+    if (!setValue(draft, change.task, input, values, isMeant, wiring)) unplaced.push(input);
   }
+  mergeTwins(draft);
   prune(draft);
   return { draft, unplaced };
 }
 
-function setModels(draft: Draft, change: Change, wiring: Wiring): boolean {
+type IsMeant = (node: DraftNode) => boolean;
+
+/** Which nodes a change is about, as the plan was before it. */
+function meantBy(draft: Draft, { of }: Change, wiring: Wiring): IsMeant {
+  if (of === null) return () => true;
+  const ids = new Set(selected(draft, of, wiring).map(({ node_id }) => node_id));
+  return ({ node_id }) => ids.has(node_id);
+}
+
+function setModels(draft: Draft, change: Change, isMeant: IsMeant, wiring: Wiring): boolean {
   const [model, ...others] = change.models;
   if (model === undefined) return true;
-  const slots = modelSlots(draft, wiring);
+  const slots = modelSlots(draft, wiring).filter(({ node }) => isMeant(node));
   const open = change.insteadOf === null ? slots.filter(isOpen) : [];
   const chosen = open.length > 0 ? open : replaced(slots, change, draft);
   for (const { node, input } of chosen) assignName(draft, node, input, 'model', model);
@@ -49,13 +72,16 @@ function setModels(draft: Draft, change: Change, wiring: Wiring): boolean {
   return chosen.length > 0;
 }
 
-function setDatasets(draft: Draft, change: Change, wiring: Wiring): boolean {
+function setDatasets(draft: Draft, change: Change, isMeant: IsMeant, wiring: Wiring): boolean {
   const [dataset, ...others] = change.datasets;
   if (dataset === undefined) return true;
   const slots = datasetSlots(draft, wiring);
-  if (slots.length === 0) return false;
   const open = slots.filter(isOpen);
-  if (change.task !== null && open.length === 0) return setTaskDataset(draft, change.task, dataset, wiring);
+  if ((change.task !== null || change.of !== null) && open.length === 0) {
+    const nodes = draft.nodes.filter((node) => isMeant(node) && [null, node.task_name].includes(change.task));
+    return setOwnDataset(draft, nodes, change.task !== null, dataset, wiring);
+  }
+  if (slots.length === 0) return false;
   const named = open.length > 0 ? open : replaced(slots, change, draft);
   const chosen = dataset.name === undefined ? slots : named;
   for (const { node } of chosen) fillLoader(draft, node, dataset, wiring);
@@ -64,12 +90,18 @@ function setDatasets(draft: Draft, change: Change, wiring: Wiring): boolean {
   return true;
 }
 
-/** Another dataset for the nodes of one task; nodes of other tasks keep theirs. */
-function setTaskDataset(draft: Draft, task: string, dataset: DatasetChoice, wiring: Wiring): boolean {
-  const field = wiring.inputOfKind(wiring.task(task), 'dataset');
-  const nodes = field === undefined ? [] : draft.nodes.filter(({ task_name }) => task_name === task);
+/** Another dataset for these nodes; others keep theirs. One that a node can do without is only given where told. */
+function setOwnDataset(
+  draft: Draft,
+  candidates: readonly DraftNode[],
+  told: boolean,
+  dataset: DatasetChoice,
+  wiring: Wiring,
+): boolean {
+  const fieldOf = ({ task_name }: DraftNode) => wiring.inputOfKind(wiring.task(task_name), 'dataset');
+  const nodes = candidates.filter((node) => fieldOf(node) !== undefined && (told || fieldOf(node)?.required === true));
   for (const node of nodes) {
-    const input = field?.name ?? '';
+    const input = fieldOf(node)?.name ?? '';
     const own = copyLoader(draft, nodeOf(draft, sourceOf(node, input)), wiring);
     fillLoader(draft, own, dataset, wiring);
     connect(wiring, draft, node, input, own.node_id);
@@ -78,8 +110,15 @@ function setTaskDataset(draft: Draft, task: string, dataset: DatasetChoice, wiri
   return nodes.length > 0;
 }
 
-function setValue(draft: Draft, task: string | null, input: string, values: Json[], wiring: Wiring): boolean {
-  const chosen = takersOf(draft, task, input, wiring);
+function setValue(
+  draft: Draft,
+  task: string | null,
+  input: string,
+  values: Json[],
+  isMeant: IsMeant,
+  wiring: Wiring,
+): boolean {
+  const chosen = takersOf(draft, task, input, wiring).filter(isMeant);
   const [value, ...others] = values;
   if (value === undefined) return true;
   for (const node of chosen) node.inputs[input] = value;

@@ -13,6 +13,18 @@ export const datasetWishSchema = z.strictObject({ name: z.string().nullable(), s
 export type DatasetWish = z.infer<typeof datasetWishSchema>;
 
 /**
+ * Which variants of the plan are meant: those that hold one of these names or values, or are made from one that
+ * does. `model_from` is that of a step.
+ */
+export const selectorSchema = z.strictObject({
+  models: z.array(z.string()),
+  model_from: z.array(z.string()),
+  datasets: z.array(z.string()),
+  settings: z.array(settingSchema),
+});
+export type Selector = z.infer<typeof selectorSchema>;
+
+/**
  * One step as it was asked for. Names are the user's own words; code resolves them.
  * `model_from` says which model of the plan is meant where none is named: `newest`, `base` (the model the
  * plan starts from), `unquantized`, `both`, `each`, `all`, `three`, or `before:TASK` and `after:TASK`; `beside` says
@@ -24,6 +36,10 @@ export const stepSchema = z.strictObject({
   model_from: z.array(z.string()),
   datasets: z.array(datasetWishSchema),
   settings: z.array(settingSchema),
+  /** The variants of the plan whose models it takes. */
+  of: selectorSchema.optional(),
+  /** The task of the plan that it goes before: what that took a model from, this step takes and hands on. */
+  before: z.string().optional(),
 });
 export type StepWish = z.infer<typeof stepSchema>;
 
@@ -46,11 +62,21 @@ export const commandSchema = z.discriminatedUnion('type', [
     settings: z.array(settingSchema),
     /** The name that is replaced, where the user said which. */
     instead_of: z.string().nullable(),
+    /** Only these variants. */
+    of: selectorSchema.optional(),
   }),
-  z.strictObject({ type: z.literal('drop'), tasks: z.array(z.string()).min(1) }),
+  /** Takes steps out: all of these tasks, or those variants; `keep` takes the other variants out. */
+  z.strictObject({
+    type: z.literal('drop'),
+    tasks: z.array(z.string()),
+    of: selectorSchema.optional(),
+    keep: z.boolean().optional(),
+  }),
   /** The last plan once more with another model, dataset or values, beside what is there. */
   z.strictObject({
     type: z.literal('repeat'),
+    /** Only from the steps of this task on. */
+    task: z.string().optional(),
     models: z.array(z.string()),
     datasets: z.array(datasetWishSchema),
     settings: z.array(settingSchema),

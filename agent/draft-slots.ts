@@ -68,6 +68,25 @@ export function mergeLoaders(draft: Draft, wiring: Wiring): void {
   prune(draft);
 }
 
+/** One node a distinct step, also after a change has made two of them equal. */
+export function mergeTwins(draft: Draft): void {
+  const keyOf = ({ task_name, inputs, input_mappings }: DraftNode) =>
+    JSON.stringify([task_name, Object.entries(inputs).sort(), Object.entries(input_mappings).sort()]);
+  for (let count = -1; count !== draft.nodes.length; ) {
+    count = draft.nodes.length;
+    const first = new Map<string, DraftNode>();
+    for (const node of draft.nodes.filter(({ node_id }) => !hasDoubt(draft, node_id))) {
+      const kept = first.get(keyOf(node));
+      if (kept === undefined) first.set(keyOf(node), node);
+      else replaceSource(draft, node.node_id, kept.node_id);
+    }
+  }
+}
+
+function hasDoubt({ doubts }: Draft, id: string): boolean {
+  return doubts.some(({ node_id }) => node_id === id);
+}
+
 function replaceSource(draft: Draft, from: string, to: string): void {
   for (const node of draft.nodes) {
     node.input_mappings = Object.fromEntries(

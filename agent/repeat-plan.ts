@@ -3,6 +3,7 @@ import { combinations } from './combinations.ts';
 import {
   assignName,
   choiceAt,
+  connect,
   type DatasetChoice,
   type Draft,
   type DraftNode,
@@ -11,15 +12,22 @@ import {
   type NameChoice,
   nodeIdOf,
   prune,
+  sourceOf,
   type Wiring,
 } from './draft.ts';
-import { datasetSlots, fillLoader, mergeLoaders, modelSlots } from './draft-slots.ts';
+import { copyLoader, datasetSlots, fillLoader, mergeLoaders, modelSlots } from './draft-slots.ts';
 
 /** What a second run varies, its names and values resolved. */
 export interface Repetition {
   models: NameChoice[];
   datasets: DatasetChoice[];
   settings: Record<string, Json[]>;
+}
+
+/** What a `repeat` command varies. */
+export interface Repeating extends Repetition {
+  /** Only from the steps of this task on; null for the whole plan. */
+  task: string | null;
 }
 
 /** One of the ways to vary it. */
@@ -30,12 +38,52 @@ interface Variation {
 }
 
 /** The plan once more, beside itself, for each of these models, datasets and values. Pure. */
-export function repeatPlan(base: Draft, change: Repetition, wiring: Wiring): Draft {
+export function repeatPlan(base: Draft, change: Repeating, wiring: Wiring): Draft {
   const draft = structuredClone(base);
-  const roots = rootsOf(draft, change, wiring);
-  for (const variation of variationsOf(change)) repeatFrom(draft, roots, variation, wiring);
+  const steps = change.task === null ? [] : withOwnData(draft, change.task, wiring);
+  if (steps.length > 0) repeatSteps(draft, steps, change, wiring);
+  else {
+    const roots = rootsOf(draft, change, wiring);
+    for (const variation of variationsOf(change)) repeatFrom(draft, roots, variation, wiring);
+  }
   prune(draft);
   return draft;
+}
+
+/** The steps of a task whose data no step before them has: one for each model where they have several datasets. */
+function withOwnData(draft: Draft, task: string, wiring: Wiring): DraftNode[] {
+  const field = wiring.inputOfKind(wiring.task(task), 'dataset');
+  if (field === undefined) return [];
+  const loaders = new Set(
+    draft.nodes
+      .filter(({ task_name }) => task_name !== task)
+      .flatMap(({ input_mappings }) => Object.keys(input_mappings).map(nodeIdOf)),
+  );
+  const own = draft.nodes.filter((node) => node.task_name === task && !loaders.has(sourceOf(node, field.name) ?? ''));
+  const feeds = own.some(({ node_id }) =>
+    draft.nodes.some((node) => Object.keys(node.input_mappings).some((key) => nodeIdOf(key) === node_id)),
+  );
+  const alone =
+    own.length > 0 &&
+    own.length === draft.nodes.filter(({ task_name }) => wiring.task(task_name).type === 'MACROTASK').length;
+  if (feeds || alone) return [];
+  const withoutData = (node: DraftNode) =>
+    JSON.stringify([node.inputs, Object.entries(node.input_mappings).filter(([, input]) => input !== field.name)]);
+  return [...new Map(own.map((node) => [withoutData(node), node])).values()];
+}
+
+/** The same steps on other data, beside those that are there. */
+function repeatSteps(draft: Draft, steps: readonly DraftNode[], { datasets }: Repetition, wiring: Wiring): void {
+  for (const dataset of datasets) {
+    for (const step of steps) {
+      const field = wiring.inputOfKind(wiring.task(step.task_name), 'dataset');
+      const loader = copyLoader(draft, undefined, wiring);
+      fillLoader(draft, loader, dataset, wiring);
+      const copy = copyNode(draft, step, hintOf({ dataset }));
+      if (field !== undefined) connect(wiring, draft, copy, field.name, loader.node_id);
+    }
+  }
+  mergeLoaders(draft, wiring);
 }
 
 function variationsOf({ models, datasets, settings }: Repetition): Variation[] {

@@ -3,18 +3,19 @@ import type { Catalogue, Field, Task } from '../src/core/task.ts';
 import type { NameKind, Names } from './aliases.ts';
 import type { Answer } from './answer-question.ts';
 import type { Change } from './change-draft.ts';
-import type { Command, CommandOf, DatasetWish, Setting, StepWish } from './commands.ts';
+import type { Command, CommandOf, DatasetWish, Selector, Setting, StepWish } from './commands.ts';
 import type { DatasetChoice, Draft, Json, NameChoice, Wiring } from './draft.ts';
-import type { Repetition } from './repeat-plan.ts';
+import type { Repeating, Repetition } from './repeat-plan.ts';
+import type { Selection } from './select-nodes.ts';
 import { parseValue } from './values.ts';
 
 /** A command whose names and values are resolved; plain JSON. */
 export type Edit =
   | { do: 'run'; extend: boolean; steps: ResolvedStep[]; unproven: string[] }
   | ({ do: 'change' } & Change)
-  | ({ do: 'repeat' } & Repetition)
+  | ({ do: 'repeat' } & Repeating)
   | { do: 'retry'; id: string | null; settings: Record<string, Json[]> }
-  | { do: 'drop'; tasks: string[] }
+  | { do: 'drop'; tasks: string[]; of: Selection | null; keep: boolean }
   /** The fields of the open question, filled in. */
   | { do: 'answer'; answers: Answer[] }
   /** A whole plan that the user brought along. */
@@ -26,6 +27,10 @@ export type Edit =
 export interface ResolvedStep extends Repetition {
   task: string;
   modelFrom: string[];
+  /** The variants of the plan whose models it takes; null for those that `models` and `modelFrom` say. */
+  of: Selection | null;
+  /** The task of the plan that it goes before, or null. */
+  before: string | null;
 }
 
 export interface Resolved {
@@ -67,16 +72,20 @@ function resolveCommand(resolving: Resolving, command: Command): Edit[] {
     case 'set': {
       const { task, instead_of } = command;
       const insteadOf = instead_of === null ? null : settledName(world, instead_of);
-      return [{ do: 'change', task, insteadOf, ...resolveVaried(resolving, command, task) }];
+      const of = resolveSelector(resolving, command.of);
+      return [{ do: 'change', task, insteadOf, of, ...resolveVaried(resolving, command, task) }];
     }
     case 'repeat':
-      return [{ do: 'repeat', ...resolveVaried(resolving, command, null) }];
+      return [{ do: 'repeat', task: command.task ?? null, ...resolveVaried(resolving, command, null) }];
     case 'retry': {
       const settings = resolveSettings(resolving, command.settings, (input) => anyField(resolving, input));
       return [{ do: 'retry', id: command.id, settings }];
     }
-    case 'drop':
-      return [{ do: 'drop', tasks: command.tasks }];
+    case 'drop': {
+      const of = resolveSelector(resolving, command.of);
+      const isEmpty = command.tasks.length === 0 && of === null;
+      return isEmpty ? [] : [{ do: 'drop', tasks: command.tasks, of, keep: command.keep ?? false }];
+    }
     case 'action': {
       const isKnown = world.catalogue.get(command.name)?.type === 'MANAGERIAL';
       return isKnown ? [{ do: 'action', name: command.name, args: command.args as Record<string, Json> }] : [];
@@ -88,6 +97,18 @@ function resolveCommand(resolving: Resolving, command: Command): Edit[] {
     case 'show':
       return [{ do: command.type }];
   }
+}
+
+/** Which variants are meant, by the names that the plan has them under. */
+function resolveSelector(resolving: Resolving, selector: Selector | undefined): Selection | null {
+  if (selector === undefined) return null;
+  const { models, datasets, settings, model_from } = selector;
+  return {
+    models: models.map((said) => settledName(resolving.world, said, 'model')),
+    datasets: datasets.map((said) => settledName(resolving.world, said, 'dataset')),
+    settings: resolveSettings(resolving, settings, (input) => anyField(resolving, input)),
+    modelFrom: model_from,
+  };
 }
 
 function resolveVaried(resolving: Resolving, command: CommandOf<'set' | 'repeat'>, taskName: string | null) {
@@ -118,6 +139,8 @@ function resolveStep(resolving: Resolving, step: StepWish): ResolvedStep[] {
       task: task.name,
       models: step.models.map((said) => resolveName(resolving, 'model', said)),
       modelFrom: step.model_from,
+      of: resolveSelector(resolving, step.of),
+      before: step.before ?? null,
       datasets: resolveDatasets(resolving, step.datasets, ofLoader),
       settings: resolveSettings(resolving, own, (input) => task.inputFields.get(input)),
     },
@@ -173,10 +196,10 @@ function anyField({ draft, world }: Resolving, input: string): Field | undefined
   return taker?.inputFields.get(input);
 }
 
-function settledName({ names }: World, said: string): string {
-  for (const kind of ['model', 'dataset'] as const) {
+function settledName({ names }: World, said: string, ...kinds: NameKind[]): string {
+  for (const kind of kinds.length > 0 ? kinds : (['model', 'dataset'] as const)) {
     const resolved = names.resolve(kind, said);
-    if (resolved.kind === 'known') return resolved.name;
+    if (resolved.kind === 'known' || (kinds.length > 0 && resolved.kind === 'literal')) return resolved.name;
   }
   return said;
 }

@@ -4,7 +4,7 @@ import { addSteps } from '../../agent/build-pipeline.ts';
 import { changeDraft } from '../../agent/change-draft.ts';
 import { combinations } from '../../agent/combinations.ts';
 import { createWiring, toPipeline } from '../../agent/draft.ts';
-import { dropTasks } from '../../agent/drop-tasks.ts';
+import { dropSteps } from '../../agent/drop-tasks.ts';
 import { repeatPlan } from '../../agent/repeat-plan.ts';
 import { inspectPipeline } from '../../src/core/check-pipeline.ts';
 import type { Task } from '../../src/core/task.ts';
@@ -69,11 +69,11 @@ describe('building a plan', () => {
 });
 
 describe('changing a plan', () => {
-  const change = { task: null, models: [], datasets: [], settings: {}, insteadOf: null };
+  const change = { task: null, models: [], datasets: [], settings: {}, insteadOf: null, of: null };
 
   test('dropping a step hands its model on and leaves the plan given as it was', () => {
     const before = structuredClone(chain);
-    const draft = dropTasks(chain, ['ptq'], wiring);
+    const draft = dropSteps(chain, { tasks: ['ptq'], of: null, keep: false }, wiring);
     expect(draft.nodes.find(({ node_id }) => node_id === 'evaluate')?.input_mappings).toHaveProperty([
       'finetune.model_id',
     ]);
@@ -92,7 +92,7 @@ describe('changing a plan', () => {
   test('the plan once more with another model shares the dataset', () => {
     const draft = repeatPlan(
       chain,
-      { models: [{ said: 'phi-2', name: 'microsoft/phi-2' }], datasets: [], settings: {} },
+      { task: null, models: [{ said: 'phi-2', name: 'microsoft/phi-2' }], datasets: [], settings: {} },
       wiring,
     );
     expect(draft.nodes.filter(({ task_name }) => task_name === 'load_dataset')).toHaveLength(1);

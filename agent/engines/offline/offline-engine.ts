@@ -12,6 +12,8 @@ import { readRequest } from './requests/read-request.ts';
 import { restart } from './requests/restart.ts';
 import { readTaskFacts } from './task-facts.ts';
 import { foldValues } from './values.ts';
+import { viewPlan } from './variants/plan-view.ts';
+import { readVariants } from './variants/read-variants.ts';
 
 /**
  * Letters become tokens, tokens become items with a meaning, numbers find their inputs, pieces become clauses
@@ -30,8 +32,10 @@ export function createOfflineEngine({ catalogue, names }: EngineWorld): Engine {
     if (request !== undefined) return [request];
     const planned = new Set(context.plan.map(({ task }) => task));
     const asked = new Set(context.missing.map(({ input }) => input));
-    const wish = withoutAsides(pieces);
-    return toCommands(readClauses(wish, { facts, planned, asked }), wish, context, facts);
+    const view = viewPlan(context, names);
+    const variants = readVariants(withoutAsides(pieces), view);
+    const reading = readClauses(variants.pieces, { facts, planned, asked });
+    return toCommands({ reading, pieces: variants.pieces, variants, view, facts }, context);
   }
 
   return {

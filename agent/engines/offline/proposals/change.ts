@@ -1,33 +1,70 @@
 /** Names and values without a step: an answer to the open question, or a change of the plan. */
 import type { CommandOf, Setting } from '../../../commands.ts';
 import type { Context } from '../../engine.ts';
-import { hasAny, type Reading, settingsOf, wishesOf } from '../clauses/clause.ts';
+import { type Cue, hasAny, type Reading, settingsOf, wishesOf } from '../clauses/clause.ts';
+import type { TaskFacts } from '../task-facts.ts';
+import type { Piece } from '../values.ts';
+import { packageName, packagesIn } from './packages.ts';
 
 type Change = Pick<CommandOf<'set'>, 'models' | 'datasets' | 'settings'>;
-
-/** How many unknown words a change may have; more of them tell of something else. */
-const strangeWords = { steered: 4, bare: 1 };
 
 /** As it stands in a name: 7b, 1.1B, 160m. */
 const sized = /\b\d+(\.\d+)?[bm]\b/i;
 
-export function proposeChange(reading: Reading, context: Context): CommandOf<'set'> | undefined {
+export function proposeChange(
+  reading: Reading,
+  pieces: readonly Piece[],
+  context: Context,
+  facts: TaskFacts,
+): CommandOf<'set'> | undefined {
   if (context.plan.length === 0) return undefined;
-  const { cues, loose, rejected, unknown } = reading;
+  const { cues, loose, rejected } = reading;
   const change = combine(
     { models: loose.models, datasets: wishesOf(loose), settings: settingsOf(loose.settings) },
     placePaths(reading.paths, context),
     correctNumber(reading, context),
     resized(reading, context),
+    packagesIn(pieces, reading, context),
   );
   if (isEmpty(change)) {
     const answer = answerInFull(reading, context);
     return answer && { type: 'set', task: null, ...answer, instead_of: null };
   }
   const steered = hasAny(cues, 'use', 'instead', 'correct', 'change', 'also', 'on', 'with', 'for', 'base');
-  const isElse = unknown.length > (steered ? strangeWords.steered : strangeWords.bare);
-  if (isElse && context.missing.length === 0) return undefined;
-  return { type: 'set', task: null, ...change, instead_of: rejected[0]?.said ?? null };
+  if (!steered && context.missing.length === 0 && asksSomething(pieces)) return undefined;
+  const settings = grownLists(change.settings, cues, context, facts);
+  return {
+    type: 'set',
+    task: taskOf(reading, context, facts),
+    ...change,
+    settings,
+    instead_of: rejected[0]?.said ?? null,
+  };
+}
+
+/** "is gpt2 any good?" asks about a name, and changes nothing. */
+function asksSomething(pieces: readonly Piece[]): boolean {
+  const [first] = pieces;
+  const last = pieces.at(-1);
+  const opens =
+    first !== undefined && 'text' in first && /^(is|are|was|does|do|did|why|who|when)$/i.test(first.text ?? '');
+  return opens && last?.k === 'mark' && last.text === '?';
+}
+
+/** Data for calibration goes to what quantizes. */
+function taskOf({ cues, loose }: Reading, { plan }: Context, facts: TaskFacts): string | null {
+  const isCalibration = cues.has('calibration') && loose.datasets.length > 0;
+  return (isCalibration && plan.find(({ task }) => facts.quantizes(task))?.task) || null;
+}
+
+/** "add peft too": a list of the plan with more in it; of a package the newer version stays. */
+function grownLists(settings: Setting[], cues: ReadonlySet<Cue>, { plan }: Context, facts: TaskFacts): Setting[] {
+  return settings.map(({ input, values }) => {
+    if (!facts.isList(input) || !(cues.has('also') || input === 'requirements')) return { input, values };
+    const known = plan.flatMap(({ inputs }) => inputs[input] ?? []) as string[];
+    const kept = known.filter((one) => !values.some((value) => packageName(String(value)) === packageName(one)));
+    return { input, values: [...kept, ...values] };
+  });
 }
 
 function combine(...changes: Partial<Change>[]): Change {

@@ -3,13 +3,19 @@ import type { Command, CommandOf, StepWish } from '../../../commands.ts';
 import type { Context } from '../../engine.ts';
 import { type Clause, type Cue, hasAny, type Reading, settingsOf, wishesOf } from '../clauses/clause.ts';
 import type { TaskFacts } from '../task-facts.ts';
+import type { Piece } from '../values.ts';
 import { proposeChange } from './change.ts';
 
 /** Words that lean on what is there. */
 const leaning: Cue[] = ['then_first', 'also', 'instead', 'correct', 'again', 'change', 'same'];
 const referring: Cue[] = ['it', 'base', 'both', 'each', 'them'];
 
-export function proposeSteps(reading: Reading, context: Context, facts: TaskFacts): Command[] {
+export function proposeSteps(
+  reading: Reading,
+  pieces: readonly Piece[],
+  context: Context,
+  facts: TaskFacts,
+): Command[] {
   const { clauses, rejected } = reading;
   const run = (extend: boolean, steps: readonly Clause[]): Command[] =>
     steps.length === 0 ? [] : [{ type: 'run', extend, steps: steps.map((clause) => toStep(clause, facts)) }];
@@ -17,7 +23,7 @@ export function proposeSteps(reading: Reading, context: Context, facts: TaskFact
   const changes = clauses.filter((clause) => changesPlan(clause, reading, context));
   const added = clauses.filter((clause) => !changes.includes(clause));
   // Names that answer the open question come along with a further step: "on squad, and quantize it too".
-  const answer = context.missing.length > 0 ? proposeChange(reading, context) : undefined;
+  const answer = context.missing.length > 0 ? proposeChange(reading, pieces, context, facts) : undefined;
   return [
     ...(answer === undefined ? [] : [answer]),
     ...changes.map((clause) => toChange(clause, rejected[0]?.said ?? null)),

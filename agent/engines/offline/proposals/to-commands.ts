@@ -1,29 +1,54 @@
 /** What a reading asks for, in the light of the plan and the open question. */
-import type { Command, CommandOf } from '../../../commands.ts';
+import type { Command, CommandOf, Selector } from '../../../commands.ts';
 import type { Context } from '../../engine.ts';
 import { type Clause, type Cue, isBare, type Reading, settingsOf, wishesOf } from '../clauses/clause.ts';
-import type { TaskFacts } from '../task-facts.ts';
 import type { Piece } from '../values.ts';
 import { proposeChange } from './change.ts';
+import { withImpliedStep } from './implied-step.ts';
+import { giveWay, isSpent, limitOf, proposeDrops, proposeRestriction, type Wish } from './of-variants.ts';
 import { proposeSteps } from './steps.ts';
 
 const retryWords = /\bre-?try\b|\bresume\b|\btry (?:it |that )?again\b/;
 
-export function toCommands(read: Reading, pieces: readonly Piece[], context: Context, facts: TaskFacts): Command[] {
+export function toCommands(wish: Wish, context: Context): Command[] {
+  const { reading, pieces, facts } = wish;
+  const again = retrying(reading, pieces, context);
+  if (again !== undefined) return [again];
+  const gone = proposeDrops(wish);
+  giveWay(wish);
+  if (gone.length > 0 && isSpent(reading) && reading.dropped.length === 0) return gone;
+  const kept = proposeRestriction(wish);
+  if (kept.length > 0) return [...gone, ...kept];
+  const limit = limitOf(wish);
+  const asked = propose(withImpliedStep(reading, pieces, context, facts), wish, context);
+  const others = gone.length > 0 ? asked.filter(({ type }) => type !== 'talk') : asked;
+  return [...gone, ...(limit === undefined ? others : limited(others, limit))];
+}
+
+function propose(read: Reading, { pieces, facts }: Wish, context: Context): Command[] {
   const { plan } = context;
   const planned = [...new Set(plan.map(({ task }) => task))];
   // Dropped last: "drop the finetuning and evaluate it" evaluates what the dropped step started from.
   const drops = dropping(read.dropped.filter((task) => planned.includes(task)));
-  const again = retrying(read, pieces, context);
-  if (again !== undefined) return [again];
   if (plan.length > 0 && repeats(read)) return [repetition(read), ...drops];
   const reading = withoutAnswers(read, context);
   const left = reduced(reading, pieces, planned);
   if (left.length > 0) return left;
-  if (reading.clauses.length > 0) return [...proposeSteps(reading, context, facts), ...drops];
-  const change = proposeChange(reading, context);
+  if (reading.clauses.length > 0) return [...proposeSteps(reading, pieces, context, facts), ...drops];
+  const change = proposeChange(reading, pieces, context, facts);
   if (change !== undefined) return [asRepetition(change, reading.cues, context), ...drops];
   return drops.length > 0 ? drops : [talkAbout(reading, context)];
+}
+
+/** The first step or change is about these variants; what comes after it goes on from there. */
+function limited(commands: Command[], of: Selector): Command[] {
+  const at = commands.findIndex(({ type }) => type === 'run' || type === 'set');
+  return commands.map((command, index) => {
+    if (index !== at) return command;
+    if (command.type === 'set') return { ...command, of };
+    if (command.type !== 'run' || !command.extend) return command;
+    return { ...command, steps: command.steps.map((step, place) => (place === 0 ? { ...step, of } : step)) };
+  });
 }
 
 /** "retry with batch size 4": what was submitted goes on with other values; of a mere plan it is a change. */
@@ -77,16 +102,20 @@ function reduced({ clauses }: Reading, pieces: readonly Piece[], planned: readon
 
 /** "also to 4 bits", "also for phi-2": what is there stays, and runs once more with the other value. */
 function asRepetition(change: CommandOf<'set'>, cues: ReadonlySet<Cue>, { plan, missing }: Context): Command {
-  const { models, datasets, settings, instead_of } = change;
-  if (!cues.has('also') || missing.length > 0 || instead_of !== null) return change;
+  const { task, models, datasets, settings, instead_of } = change;
+  if (!cues.has('also') || missing.length > 0 || instead_of !== null || task !== null) return change;
   const differs = settings.every(({ input, values }) =>
     plan.some(({ inputs }) => inputs[input] !== undefined && !values.includes(inputs[input] as number)),
   );
   const isWhole = datasets.every(({ name }) => name !== null);
-  return differs && isWhole ? { type: 'repeat', models, datasets, settings } : change;
+  if (!differs || !isWhole) return change;
+  // "and on samsum as well" goes on with the step that was told last, where that has data of its own.
+  const last = plan.at(-1)?.task;
+  const ofLast = last !== undefined && datasets.length > 0 && models.length + settings.length === 0;
+  return { type: 'repeat', ...(ofLast && { task: last }), models, datasets, settings };
 }
 
-function talkAbout({ unknown, cues }: Reading, { missing }: Context): CommandOf<'talk'> {
-  const strange = unknown.length > 0 && missing.length === 0 && !cues.has('load');
+function talkAbout({ unknown, cues }: Reading, { plan, missing }: Context): CommandOf<'talk'> {
+  const strange = unknown.length > 0 && missing.length === 0 && plan.length === 0 && !cues.has('load');
   return { type: 'talk', topic: strange ? 'out_of_scope' : 'unclear', text: '' };
 }
