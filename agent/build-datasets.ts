@@ -10,6 +10,7 @@ import {
   nodeOf,
   sourceOf,
 } from './draft.ts';
+import { inheritedLoader } from './take-place.ts';
 
 /** Methods of quantization that measure activations and therefore read calibration data. */
 const calibratedMethods = /gptq|awq|smooth|static|calib|hqq\+|sparsegpt/i;
@@ -19,6 +20,8 @@ export function datasetsFor(flow: Flow, step: PlanStep, model: ModelRef | undefi
   if (field === undefined) return [undefined];
   if (step.datasets.length > 0) return step.datasets.map((dataset) => loaderFor(flow, dataset, model));
   const calibrated = calibratedMethods.test(String(step.settings.method?.[0] ?? ''));
+  const inherited = step.inPlaceOf ? inheritedLoader(flow, step) : undefined;
+  if (inherited !== undefined && field.required) return [inherited];
   const known = lineageLoader(flow, model) ?? flow.newestLoader;
   if (!field.required) return [calibrated ? known : undefined];
   if (known !== undefined) return [known];

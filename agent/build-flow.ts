@@ -26,6 +26,8 @@ export interface PlanStep {
   of?: Selection | null;
   /** The task of the plan that it goes before: those nodes then take what it makes. */
   before?: string | null;
+  /** The task of the plan whose place it takes. */
+  inPlaceOf?: string | null;
 }
 
 /** A model in the plan: made by a node, or a name that may still be open. */

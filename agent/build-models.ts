@@ -21,6 +21,7 @@ export function modelsFor(flow: Flow, step: PlanStep): (ModelRef | undefined)[] 
   if (asked.length > 0) return distinct(asked);
   const variants = step.of ? variantsOf(flow, step.of) : [];
   if (variants.length > 0) return variants;
+  if (step.inPlaceOf) return distinct(aroundTask(flow, `before:${step.inPlaceOf}`));
   if (step.before) return before(flow, step.before);
   const found = newestFor(flow, step.task);
   return found.length > 0 ? found : [{ choice: undefined }];

@@ -16,6 +16,7 @@ import {
   type Wiring,
 } from './draft.ts';
 import { putBefore } from './put-before.ts';
+import { inheriting, takePlace } from './take-place.ts';
 
 /** Resources that a task gets even where nobody asked, because their producer needs nothing. */
 const alwaysProvided: readonly ResourceKind[] = ['config'];
@@ -71,19 +72,12 @@ function addProvider(flow: Flow, task: Task, kind: ResourceKind | undefined, set
   }
 }
 
-function addMacrotask(flow: Flow, step: PlanStep): void {
+function addMacrotask(flow: Flow, wanted: PlanStep): void {
   const { wiring } = flow;
+  const step = wanted.inPlaceOf ? inheriting(wanted, flow) : wanted;
   const models = modelsFor(flow, step);
-  const made: string[] = [];
-  for (const model of models) {
-    for (const dataset of datasetsFor(flow, step, model)) {
-      for (const settings of combinations(step.settings)) {
-        const node = addWired(flow, step, settings, model, dataset);
-        if (!made.includes(node.node_id)) made.push(node.node_id);
-        if (step.before && model) putBefore(flow, node, model, step.before);
-      }
-    }
-  }
+  const made = addVariants(flow, step, models);
+  if (step.inPlaceOf) takePlace(flow, made, step.inPlaceOf);
   if (wiring.outputOfKind(step.task, 'model') !== undefined) {
     // Steps side by side ("finetune gpt2 on squad and phi-2 on imdb") are the newest models together.
     const beside = step.modelFrom.includes('beside') ? flow.frontier : [];
@@ -92,6 +86,21 @@ function addMacrotask(flow: Flow, step: PlanStep): void {
   } else if (step.models.length > 0) {
     flow.subject = models.filter((model): model is ModelRef => model !== undefined);
   }
+}
+
+/** A node for each model, dataset and combination of values. */
+function addVariants(flow: Flow, step: PlanStep, models: readonly (ModelRef | undefined)[]): string[] {
+  const made = new Set<string>();
+  for (const model of models) {
+    for (const dataset of datasetsFor(flow, step, model)) {
+      for (const settings of combinations(step.settings)) {
+        const node = addWired(flow, step, settings, model, dataset);
+        made.add(node.node_id);
+        if (step.before && model) putBefore(flow, node, model, step.before);
+      }
+    }
+  }
+  return [...made];
 }
 
 function addWired(

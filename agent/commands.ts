@@ -40,6 +40,8 @@ export const stepSchema = z.strictObject({
   of: selectorSchema.optional(),
   /** The task of the plan that it goes before: what that took a model from, this step takes and hands on. */
   before: z.string().optional(),
+  /** The task of the plan whose place it takes. */
+  in_place_of: z.string().optional(),
 });
 export type StepWish = z.infer<typeof stepSchema>;
 

@@ -1,4 +1,5 @@
 /** Takes steps out of a plan and closes the gap that they leave. */
+import { refOf } from './build-flow.ts';
 import {
   assignName,
   choiceAt,
@@ -40,7 +41,20 @@ function nodesOf({ nodes }: Draft, tasks: readonly string[]): DraftNode[] {
 function dropOfTasks(draft: Draft, tasks: readonly string[], of: Selection, keep: boolean, wiring: Wiring): void {
   const chosen = selectedOf(draft, tasks, of, wiring);
   const gone = keep ? nodesOf(draft, tasks).filter((node) => !chosen.includes(node)) : chosen;
-  if (chosen.length > 0) bypassAll(draft, gone, wiring);
+  const variants = gone.filter((node) => hasTwin(draft, node, gone, wiring));
+  if (chosen.length === 0) return;
+  remove(draft, variants, wiring);
+  bypassAll(
+    draft,
+    gone.filter((node) => !variants.includes(node)),
+    wiring,
+  );
+}
+
+/** Whether another node of the task stays that takes the same model: one of several variants has no gap to close. */
+function hasTwin(draft: Draft, node: DraftNode, gone: readonly DraftNode[], wiring: Wiring): boolean {
+  const key = (one: DraftNode) => JSON.stringify(refOf(wiring, draft, one));
+  return nodesOf(draft, [node.task_name]).some((other) => !gone.includes(other) && key(other) === key(node));
 }
 
 /** Variants go with all that is made from them; a step that has no variants leaves a gap to be closed. */

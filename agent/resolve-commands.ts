@@ -31,6 +31,8 @@ export interface ResolvedStep extends Repetition {
   of: Selection | null;
   /** The task of the plan that it goes before, or null. */
   before: string | null;
+  /** The task of the plan whose place it takes, or null. */
+  inPlaceOf: string | null;
 }
 
 export interface Resolved {
@@ -141,6 +143,7 @@ function resolveStep(resolving: Resolving, step: StepWish): ResolvedStep[] {
       modelFrom: step.model_from,
       of: resolveSelector(resolving, step.of),
       before: step.before ?? null,
+      inPlaceOf: step.in_place_of ?? null,
       datasets: resolveDatasets(resolving, step.datasets, ofLoader),
       settings: resolveSettings(resolving, own, (input) => task.inputFields.get(input)),
     },

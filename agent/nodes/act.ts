@@ -9,10 +9,7 @@ export function createAct(world: AgentWorld) {
     const { action, engine, warnings } = readWork(state);
     if (action === undefined) return {};
     const named = { name: action.name, args: action.args as Record<string, Json> };
-    const args =
-      named.args.id === undefined && takesId(world, named.name) && state.pipelineId
-        ? { ...named.args, id: state.pipelineId }
-        : named.args;
+    const args = withLastRun(world, named, state.pipelineId);
     const { act } = world.outside;
     const done =
       world.dryRun || act === undefined
@@ -21,6 +18,14 @@ export function createAct(world: AgentWorld) {
     const reply: Reply = { kind: 'action', engine, warnings, action: { name: named.name, args }, ...done };
     return { reply: JSON.stringify(reply) };
   };
+}
+
+/** Where no run is named, and where one is to be compared with it, the conversation's last one is meant. */
+function withLastRun(world: AgentWorld, { name, args }: { name: string; args: Record<string, Json> }, last: string) {
+  if (!last) return args;
+  if (args.id === undefined && takesId(world, name)) return { ...args, id: last };
+  const [only, another] = Array.isArray(args.ids) ? args.ids : [];
+  return only !== undefined && another === undefined && only !== last ? { ...args, ids: [last, only] } : args;
 }
 
 function takesId({ catalogue }: AgentWorld, name: string): boolean {

@@ -16,6 +16,8 @@ export type Cue =
   | 'implied'
   /** Before the step that was told first: "evaluate after finetuning". */
   | 'told_late'
+  /** A step of the plan, told only as the one that another goes before. */
+  | 'anchor'
   /** A word that only stood where a name might. */
   | 'weak_model'
   | 'weak_dataset'

@@ -18,6 +18,7 @@ export function readName(parse: Parse, { kind, said, article, settled }: ItemOf<
 export function addModel(parse: Parse, said: string): void {
   const { current, facts } = parse;
   if (current === undefined || !(facts.takesModel(current.task) || current.task === 'train')) {
+    if (corrects(parse)) parse.loose.models.pop();
     pushNew(parse.loose.models, said);
     return;
   }
@@ -50,7 +51,7 @@ function beginBeside(parse: Parse, before: Clause): Clause {
 
 export function addDataset(parse: Parse, said: string): void {
   const clause = datasetTaker(parse) ?? parse.loose;
-  if (clause !== parse.loose && corrects(parse)) clause.datasets.pop();
+  if (corrects(parse)) clause.datasets.pop();
   if (clause.cues.delete('copied')) clause.datasets.length = 0;
   putDataset(clause, said);
 }

@@ -193,6 +193,7 @@ export function begin(parse: Parse, task: string, form: Clause['form'], order?: 
     clause.cues.add('told_late');
   } else if (order === 'before' && place < 0) deferred.push(clause);
   else clauses.push(clause, ...deferred.splice(0));
+  if (order === 'before' && parse.planned.has(task)) clause.cues.add('anchor');
   takeEarly(parse, clause);
   speakOf(parse, clause);
   return clause;

@@ -72,9 +72,19 @@ export function readWord(parse: Parse, word: SmallWord): void {
       return readScratch(parse);
     case 'how_good':
       return evaluate(parse);
+    case 'also':
+      return isDegree(parse) ? undefined : note(parse, word);
     default:
       note(parse, word);
   }
+}
+
+/** "too high", "too big for my card": how much, and not what else. */
+function isDegree(parse: Parse): boolean {
+  const next = peek(parse, 1);
+  if (spelling(parse) !== 'too' || next === undefined) return false;
+  const text = 'text' in next ? (next.text ?? '') : '';
+  return next.k === 'unknown' || (isWord(next, 'filler') && !/^(please|pls|plz|thanks)$/i.test(text));
 }
 
 function readThen(parse: Parse): void {
@@ -152,11 +162,11 @@ function completePair({ clauses }: Parse): void {
 
 /** "quantize it and evaluate before and after": around the step told last. */
 function surroundNewest(parse: Parse): void {
-  const { clauses, current: evaluation, facts } = parse;
+  const { clauses, current: evaluation, facts, planned } = parse;
   if (evaluation === undefined) return;
   const earlier = clauses.slice(0, clauses.indexOf(evaluation));
-  const made = earlier.findLast(({ task }) => facts.makesModel(task));
-  if (made !== undefined) for (const side of ['before', 'after']) pushNew(evaluation.from, `${side}:${made.task}`);
+  const made = earlier.findLast(({ task }) => facts.makesModel(task))?.task ?? [...planned].findLast(facts.makesModel);
+  if (made !== undefined) for (const side of ['before', 'after']) pushNew(evaluation.from, `${side}:${made}`);
   parse.lead = undefined;
 }
 

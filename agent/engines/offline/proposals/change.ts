@@ -88,14 +88,15 @@ function placePaths(paths: readonly string[], { missing }: Context): Partial<Cha
   return { datasets: paths.map((path) => ({ name: path, settings: [] })) };
 }
 
-/** "sorry, I meant 4": the one number of the plan, or the one that was said last. */
-function correctNumber({ amounts, cues }: Reading, { plan, history }: Context): { settings: Setting[] } {
-  const [amount, second] = amounts;
-  const isCorrection = hasAny(cues, 'correct', 'change', 'use', 'instead');
-  if (amount === undefined || second !== undefined || !isCorrection) return { settings: [] };
+/** "sorry, I meant 4", "3 is too many, 2": the one number of the plan, or the one that was said last. */
+function correctNumber({ amounts }: Reading, { plan, missing, history }: Context): { settings: Setting[] } {
   const numbers = plan.flatMap(({ inputs }) => Object.entries(inputs).filter(([, value]) => typeof value === 'number'));
+  const isOld = (amount: number) => amounts.length > 1 && numbers.some(([, value]) => value === amount);
+  const [amount, second] = amounts.filter((one) => !isOld(one));
+  if (amount === undefined || second !== undefined || missing.length > 0) return { settings: [] };
+  const named = numbers.filter(([, value]) => amounts.includes(value as number) && value !== amount);
   const said = numbers.filter(([, value]) => history.at(-1)?.includes(String(value)));
-  const [input, another] = new Set((said.length > 0 ? said : numbers).map(([name]) => name));
+  const [input, another] = new Set([named, said, numbers].find((some) => some.length > 0)?.map(([name]) => name));
   return { settings: input === undefined || another !== undefined ? [] : [{ input, values: [amount] }] };
 }
 

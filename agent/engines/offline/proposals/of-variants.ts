@@ -17,6 +17,13 @@ export interface Wish {
   facts: TaskFacts;
 }
 
+/** "5 instead of 3": a number without a word for it is of the kind that it replaces. */
+export function claimNumbers({ reading, variants }: Wish): void {
+  const [input, another] = new Set(variants.excluded.flatMap(({ settings }) => settings.map((one) => one.input)));
+  if (input === undefined || another !== undefined || reading.amounts.length === 0) return;
+  if (!reading.loose.settings.has(input)) reading.loose.settings.set(input, reading.amounts.splice(0));
+}
+
 /** Steps, names and values that are taken out; none for what only gives way to another: "not squad, imdb". */
 export function proposeDrops({ reading, variants, view, facts }: Wish): Command[] {
   return variants.excluded.flatMap((mention): Command[] => {

@@ -1,7 +1,7 @@
 /** Steps: a new plan, more of the last one, or a change of steps that it has. */
 import type { Command, CommandOf, StepWish } from '../../../commands.ts';
 import type { Context } from '../../engine.ts';
-import { type Clause, type Cue, hasAny, type Reading, settingsOf, wishesOf } from '../clauses/clause.ts';
+import { type Clause, type Cue, hasAny, isBare, type Reading, settingsOf, wishesOf } from '../clauses/clause.ts';
 import type { TaskFacts } from '../task-facts.ts';
 import type { Piece } from '../values.ts';
 import { proposeChange } from './change.ts';
@@ -20,15 +20,71 @@ export function proposeSteps(
   const run = (extend: boolean, steps: readonly Clause[]): Command[] =>
     steps.length === 0 ? [] : [{ type: 'run', extend, steps: steps.map((clause) => toStep(clause, facts)) }];
   if (!extendsPlan(reading, context, facts)) return run(false, clauses);
-  const changes = clauses.filter((clause) => changesPlan(clause, reading, context));
-  const added = clauses.filter((clause) => !changes.includes(clause));
+  const anchors = clauses.filter((clause) => clause.cues.has('anchor') && isBare(clause));
+  const told = clauses.filter((clause) => !anchors.includes(clause));
+  const changes = told.filter((clause) => changesPlan(clause, reading, context));
+  const added = told.filter((clause) => !changes.includes(clause));
   // Names that answer the open question come along with a further step: "on squad, and quantize it too".
   const answer = context.missing.length > 0 ? proposeChange(reading, pieces, context, facts) : undefined;
   return [
     ...(answer === undefined ? [] : [answer]),
     ...changes.map((clause) => toChange(clause, rejected[0]?.said ?? null)),
-    ...run(true, added),
+    ...placed(run(true, added), anchors[0]?.task, reading, pieces, context, facts),
   ];
+}
+
+/** Where in the plan the first of the further steps goes: before one of it, in the place of one, or at the end. */
+function placed(
+  commands: Command[],
+  anchor: string | undefined,
+  reading: Reading,
+  pieces: readonly Piece[],
+  { plan }: Context,
+  facts: TaskFacts,
+): Command[] {
+  const [command] = commands;
+  if (command?.type !== 'run') return commands;
+  const [first, ...others] = command.steps;
+  if (first === undefined) return commands;
+  const planned = [...new Set(plan.map(({ task }) => task))].filter(facts.takesModel);
+  const before =
+    anchor ?? (goesBefore(pieces) ? planned.find((task) => rank(task, facts) > rank(first.task, facts)) : undefined);
+  const inPlaceOf =
+    before === undefined && replaces(first, reading, pieces) ? replacedBy(first.task, planned, facts) : undefined;
+  const step = {
+    ...first,
+    ...(before !== undefined && facts.makesModel(first.task) && { before }),
+    ...(inPlaceOf !== undefined && { in_place_of: inPlaceOf }),
+  };
+  return [{ ...command, steps: [step, ...others] }];
+}
+
+/** "quantize it first", "put a quantization in between". */
+function goesBefore(pieces: readonly Piece[]): boolean {
+  return pieces.some(
+    (piece) => 'text' in piece && /^(first|firstly|beforehand|between|insert|upfront)$/i.test(piece.text ?? ''),
+  );
+}
+
+/** Trainings come before quantizations, and those before evaluations. */
+function rank(task: string, facts: TaskFacts): number {
+  if (!facts.makesModel(task)) return 2;
+  return facts.quantizes(task) ? 1 : 0;
+}
+
+/** "I'd rather quantize it instead": a step in the place of one, where no word says what goes. */
+function replaces({ models }: StepWish, { cues, rejected, dropped }: Reading, pieces: readonly Piece[]): boolean {
+  const rather = pieces.some(
+    (piece) => 'text' in piece && /^(rather|i'd)$/i.test(piece.text ?? '') && cues.has('correct'),
+  );
+  return (cues.has('instead') || rather) && !cues.has('also') && models.length + rejected.length + dropped.length === 0;
+}
+
+/** The step of the plan that is most like this one. */
+function replacedBy(task: string, planned: readonly string[], facts: TaskFacts): string | undefined {
+  if (planned.includes(task)) return task;
+  const quantizer = facts.takes(task, 'bits') ? planned.findLast((other) => facts.takes(other, 'bits')) : undefined;
+  return quantizer ?? planned.findLast(facts.makesModel) ?? planned.at(-1);
 }
 
 /** Whether steps go on from the last plan: they lean on it ("it", "also", "then") and start nothing of their own. */

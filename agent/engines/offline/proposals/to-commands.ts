@@ -2,10 +2,11 @@
 import type { Command, CommandOf, Selector } from '../../../commands.ts';
 import type { Context } from '../../engine.ts';
 import { type Clause, type Cue, isBare, type Reading, settingsOf, wishesOf } from '../clauses/clause.ts';
+import type { TaskFacts } from '../task-facts.ts';
 import type { Piece } from '../values.ts';
 import { proposeChange } from './change.ts';
 import { withImpliedStep } from './implied-step.ts';
-import { giveWay, isSpent, limitOf, proposeDrops, proposeRestriction, type Wish } from './of-variants.ts';
+import { claimNumbers, giveWay, isSpent, limitOf, proposeDrops, proposeRestriction, type Wish } from './of-variants.ts';
 import { proposeSteps } from './steps.ts';
 
 const retryWords = /\bre-?try\b|\bresume\b|\btry (?:it |that )?again\b/;
@@ -14,6 +15,7 @@ export function toCommands(wish: Wish, context: Context): Command[] {
   const { reading, pieces, facts } = wish;
   const again = retrying(reading, pieces, context);
   if (again !== undefined) return [again];
+  claimNumbers(wish);
   const gone = proposeDrops(wish);
   giveWay(wish);
   if (gone.length > 0 && isSpent(reading) && reading.dropped.length === 0) return gone;
@@ -36,7 +38,7 @@ function propose(read: Reading, { pieces, facts }: Wish, context: Context): Comm
   if (left.length > 0) return left;
   if (reading.clauses.length > 0) return [...proposeSteps(reading, pieces, context, facts), ...drops];
   const change = proposeChange(reading, pieces, context, facts);
-  if (change !== undefined) return [asRepetition(change, reading.cues, context), ...drops];
+  if (change !== undefined) return [asRepetition(change, reading.cues, context, facts), ...drops];
   return drops.length > 0 ? drops : [talkAbout(reading, context)];
 }
 
@@ -101,8 +103,14 @@ function reduced({ clauses }: Reading, pieces: readonly Piece[], planned: readon
 }
 
 /** "also to 4 bits", "also for phi-2": what is there stays, and runs once more with the other value. */
-function asRepetition(change: CommandOf<'set'>, cues: ReadonlySet<Cue>, { plan, missing }: Context): Command {
+function asRepetition(
+  change: CommandOf<'set'>,
+  cues: ReadonlySet<Cue>,
+  { plan, missing }: Context,
+  facts: TaskFacts,
+): Command {
   const { task, models, datasets, settings, instead_of } = change;
+  if (settings.some(({ input }) => facts.isList(input))) return change;
   if (!cues.has('also') || missing.length > 0 || instead_of !== null || task !== null) return change;
   const differs = settings.every(({ input, values }) =>
     plan.some(({ inputs }) => inputs[input] !== undefined && !values.includes(inputs[input] as number)),

@@ -33,6 +33,11 @@ const explains = phrases(
   'help with',
   'how should i|you|we use',
 );
+/** What is asked of a task itself, and of no plan. */
+const explicit = phrases(
+  'describe|explain|documentation|docs|schema|signature',
+  'inputs|outputs|parameters|params|arguments|args',
+);
 /** Words that lean on a plan: "what is its accuracy". */
 const ofPlan = phrases('it|them|its|my|accuracy|performance|after|before|then');
 const defines = phrases('how does', 'what is a');
@@ -44,7 +49,7 @@ export function readInformation(message: Message): Command | undefined {
   if (type !== undefined && !defines.in(said)) return action('list_tasks', { filter_type: type });
   const task = mentionedTask(message);
   const isTold = task !== undefined && (phrases(`${task} task|step`).in(said) || explains.begin(said));
-  if (task !== undefined && explains.in(said) && (isTold || !ofPlan.in(said)))
+  if (task !== undefined && explains.in(said) && (isTold || explicit.in(said) || !ofPlan.in(said)))
     return action('get_task_info', { task_name: task });
   const listsTasks = task === undefined && lists.in(said) && tasks.in(said);
   return listsTasks || abilities.in(said) ? action('list_tasks', {}) : undefined;

@@ -14,6 +14,7 @@ export interface Message {
   /** See `plain`. */
   said: string;
   id: string | undefined;
+  ids: readonly string[];
   path: string | undefined;
   /** Tasks that are mentioned. */
   tasks: readonly string[];
@@ -23,6 +24,17 @@ export interface Message {
   catalogue: Catalogue;
 }
 
+const runId = /^(pipeline|task|run|pl|attempt)_/;
+
+/** "any news?" asks for none of the data of that name; "how is the gpt2 run going" speaks of a run. */
+function isOfPlan(piece: Piece, said: string): boolean {
+  if (piece.k === 'name') {
+    if (piece.said.toLowerCase() === 'news') return !/\b(any|some|the) news\b|\bnews (on|about|from|of)\b/.test(said);
+    return piece.kind === 'dataset' || !/\b(run|job|training|pipeline|finetuning|fine-tuning)\b/.test(said);
+  }
+  return piece.k === 'path' || piece.k === 'value' || piece.k === 'hub';
+}
+
 /** Undefined where the message asks for no such thing. */
 export function readRequest(
   text: string,
@@ -30,12 +42,16 @@ export function readRequest(
   context: Context,
   catalogue: Catalogue,
 ): Command | undefined {
+  const said = plain(text);
+  const tasks = [...new Set(pieces.flatMap((piece) => (piece.k === 'task' ? [piece.task] : [])))];
+  const ids = pieces.flatMap((piece) => (piece.k === 'id' ? [piece.text] : []));
   const message: Message = {
-    said: plain(text),
-    id: pieces.find((piece) => piece.k === 'id')?.text,
+    said,
+    id: ids[0],
+    ids,
     path: pieces.find((piece) => piece.k === 'path')?.text,
-    tasks: [...new Set(pieces.flatMap((piece) => (piece.k === 'task' ? [piece.task] : [])))],
-    plans: pieces.some(({ k }) => k === 'name' || k === 'path' || k === 'value' || k === 'hub'),
+    tasks,
+    plans: pieces.some((piece) => isOfPlan(piece, said)) && !(runId.test(ids[0] ?? '') && tasks.length === 0),
     context,
     catalogue,
   };

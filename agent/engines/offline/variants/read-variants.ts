@@ -21,7 +21,11 @@ export function readVariants(pieces: readonly Piece[], view: PlanView): Variants
   const found: Variants = { pieces: [], excluded: [], meant: [] };
   if (view.isEmpty) return { ...found, pieces: [...pieces] };
   for (let at = 0; at < pieces.length; ) {
-    at = readExclusion(found, pieces, at, view) ?? readReference(found, pieces, at, view) ?? keep(found, pieces, at);
+    at =
+      readExclusion(found, pieces, at, view) ??
+      readSwap(found, pieces, at, view) ??
+      readReference(found, pieces, at, view) ??
+      keep(found, pieces, at);
   }
   return found;
 }
@@ -35,7 +39,7 @@ function keep(found: Variants, pieces: readonly Piece[], at: number): number {
 function readExclusion(found: Variants, pieces: readonly Piece[], at: number, view: PlanView): number | undefined {
   const opener = pieces[at];
   const opens = isWord(opener, 'not') && pieces[at + 1] !== undefined && pieces[at + 1]?.k !== 'mark';
-  const splits = textOf(opener, splitVerb);
+  const splits = !opens && textOf(opener, splitVerb);
   const replaces = isWord(opener, 'instead_of', 'swap');
   if (isWord(opener, 'not_needed')) return takeTopic(found, view) ? at + 1 : undefined;
   if (!(opens || splits || replaces)) return undefined;
@@ -83,10 +87,24 @@ function isThing({ k }: Piece): boolean {
   return /^(name|path|hub|value|amount|task)$/.test(k);
 }
 
+/** "from 3 to 5", "change 4 to 3": a number of the plan that gives way to the one behind it. */
+function readSwap(found: Variants, pieces: readonly Piece[], at: number, view: PlanView): number | undefined {
+  const [piece, link, next] = pieces.slice(at, at + 3);
+  const isNumber = (one: Piece | undefined) => one?.k === 'amount' || one?.k === 'value';
+  if (!isNumber(piece) || !isWord(link, 'to', 'then') || !isNumber(next)) return undefined;
+  const mention = newMention();
+  if (!addThing(mention, piece as Piece, view) || addThing(newMention(), next as Piece, view)) return undefined;
+  found.excluded.push(mention);
+  return at + 2;
+}
+
 /** "the 8-bit one", "the one with rank 16": one of several that the plan has. */
 function readReference(found: Variants, pieces: readonly Piece[], at: number, view: PlanView): number | undefined {
-  if (!isWord(pieces[at], 'the')) return undefined;
-  const end = endOfReference(pieces, at + 1);
+  const end = isWord(pieces[at], 'the')
+    ? endOfReference(pieces, at + 1)
+    : isWord(pieces[at], 'for')
+      ? endOfTopic(pieces, at + 1)
+      : undefined;
   if (end === undefined) return undefined;
   const { mention } = readMention(pieces.slice(0, end), at + 1, view);
   if (!isOneOfSeveral(mention, view)) return undefined;
@@ -103,6 +121,14 @@ function endOfReference(pieces: readonly Piece[], from: number): number | undefi
   let at = from;
   while (at < from + 3 && pieces[at] !== undefined && isThing(pieces[at] as Piece) && pieces[at]?.k !== 'task') at++;
   return at > from && isWord(pieces[at], 'version') ? at + 1 : undefined;
+}
+
+/** "for 1e-4 use 5 epochs": what the rest is about. */
+function endOfTopic(pieces: readonly Piece[], from: number): number | undefined {
+  const thing = pieces[from];
+  const next = pieces[from + 1];
+  const leads = isWord(next, 'use', 'is', 'change', 'make', 'with') || (next?.k === 'mark' && /[,:]/.test(next.text));
+  return (thing?.k === 'value' || thing?.k === 'amount') && leads ? from + 1 : undefined;
 }
 
 function isOneOfSeveral({ tasks, models, datasets, settings }: Mention, view: PlanView): boolean {

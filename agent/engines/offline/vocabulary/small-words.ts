@@ -24,13 +24,14 @@ export const smallWords = {
   around: 'before and after, pre and post, both before and after, after and before, before as well as after',
   also: `
     also, too, additionally, in addition, besides, as well, another, add, on top of that, further, extra,
-    append, include, one more, and also`,
+    append, include, one more, and also, next to it, next to that, alongside it, alongside that, beside it,
+    same data, the same data, same dataset, the same dataset, the same data set, same training data`,
   again: 'again, once more, one more time, anew, re evaluate, reevaluate',
   instead: 'instead, rather',
   not: `
     not, don't, dont, do not, without, no, skip, never, except, leave out, omit, drop, remove, minus,
     exclude, w/o, won't, no need to, no need for, doesn't need, forget about, leave off, excluding, ditch,
-    get rid of, don't want, do not want, don't need, do not need, cut, isn't needed, stop before, skipping,
+    get rid of, don't want, do not want, don't need, do not need, cut, stop before, skipping,
     delete, hold off on, take out, forget the, lose the, scrap, drop the, don't bother, don't bother with,
     rather not, take away`,
   not_needed: `
@@ -61,7 +62,9 @@ export const smallWords = {
     base, base model, the base, the original, original model, the original model, the base model, baseline,
     the baseline, base version, untuned model, the untuned model, pretrained model, the pretrained model,
     unfinetuned, the untouched model, vanilla, stock model, the base one, untuned, the original one,
-    original version, the vanilla model, the raw model, untrained, before tuning, the starting model`,
+    original version, the vanilla model, the raw model, untrained, before tuning, the starting model,
+    same model, the same model, same base model, the same base model, same base, the same base, original weights,
+    the original weights, same starting model`,
   unquantized: `
     unquantized, full precision, unquantised, non quantized, unquantized model, full precision model,
     uncompressed, fp16 version, full precision version, float model, unquantized version, not quantized,
