@@ -20,16 +20,30 @@ export function phrases(...listed: string[]): Phrases {
   const any = `(?:${listed.map(toPattern).join('|')})`;
   const somewhere = new RegExp(any);
   const begins = new RegExp(`^${any}`);
-  const wholly = new RegExp(String.raw`^(?:\s*${any})+\s*$`);
+  const each = listed.map((phrase) => new RegExp(toPattern(phrase), 'y'));
   return {
     in: (text) => somewhere.test(text),
     begin: (text) => begins.test(text),
-    make: (text) => wholly.test(text),
+    make: (text) => isMadeOf(text, each),
     after: (text) => {
       const found = somewhere.exec(text);
       return found === null ? undefined : text.slice(found.index + found[0].length);
     },
   };
+}
+
+/** Goes through the text once: one pattern for the whole of it would try every way to divide it. */
+function isMadeOf(text: string, each: readonly RegExp[]): boolean {
+  const ends = new Set([0]);
+  for (let at = 0; at < text.length; at++) {
+    if (!ends.has(at)) continue;
+    if (/\s/.test(text[at] ?? '')) ends.add(at + 1);
+    for (const pattern of each) {
+      pattern.lastIndex = at;
+      if (pattern.test(text)) ends.add(pattern.lastIndex);
+    }
+  }
+  return text !== '' && ends.has(text.length);
 }
 
 /** As phrases are compared: lower case, single spaces, "how's" as "how is". */
