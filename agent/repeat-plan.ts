@@ -1,5 +1,5 @@
 /** The plan once more, beside itself, with something varied. */
-import { combinations } from './combinations.ts';
+import { combinations, limitSteps } from './combinations.ts';
 import {
   assignName,
   choiceAt,
@@ -125,6 +125,7 @@ export function repeatFrom(draft: Draft, roots: readonly DraftNode[], variation:
   const originals = withFollowers(draft, roots).filter(
     ({ task_name }) => task_name === loader || wiring.task(task_name).type === 'MACROTASK',
   );
+  limitSteps(draft.nodes.length + originals.length);
   const copies = new Map(originals.map((original) => [original.node_id, copyNode(draft, original, hintOf(variation))]));
   for (const { node_id } of roots) {
     const copy = copies.get(node_id);

@@ -64,6 +64,7 @@ const status = phrases(
   'check|look on|in|at … run|job|pipeline|training',
   'is anything|something running|wrong',
 );
+const statusOfId = phrases(`${ends}|running|failed`, 'how|check|where|show|about', 'look up');
 /** Why a run ended as it did: its status tells. */
 const failure = phrases(
   `why … fail|failed|failing|crash|crashed|die|died|stop|stopped|break|broke|wrong|error|abort|aborted|red`,
@@ -121,7 +122,7 @@ function isRunId(id: string | undefined): boolean {
 }
 
 function asksStatus({ said, id, tasks }: Message): boolean {
-  if (status.in(said)) return true;
+  if (status.in(said) || (id !== undefined && statusOfId.in(said) && !changesRun.in(said))) return true;
   return failure.in(said) && (tasks.length === 0 || id !== undefined || /\bwhy\b/.test(said)) && !changesRun.in(said);
 }
 
