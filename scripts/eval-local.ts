@@ -88,7 +88,9 @@ function sumAll(played: readonly Played[]): boolean {
   );
   console.log(`replies  ${valid} of ${turns.length} valid`);
   console.log(`seconds  ${time(0.5)} a turn in the median, ${time(1)} at most`);
-  const notes = turns.flatMap(({ reply }) => reply?.warnings ?? []);
+  const notes = turns
+    .flatMap(({ reply }) => reply?.warnings ?? [])
+    .map((note) => note.replace(/model proposed .*,/, 'model proposed …,'));
   for (const [note, { length }] of Map.groupBy(notes, (text) => text)) console.log(`warning  ${length} × ${note}`);
 
   const kinds: [string, readonly Played[]][] = [...Map.groupBy(played, ({ expected }) => expected), ['total', played]];

@@ -30,3 +30,5 @@ params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
 server = xllamacpp.Server(params)
 print(json.dumps({"address": server.listening_address, "model": model.stem}), flush=True)
 sys.stdin.read()
+# At once: the server's own end waits for what it is computing.
+os._exit(0)

@@ -1,5 +1,5 @@
 /** A small model and its server on this machine, both from the package index, in an environment of their own. */
-import { type ChildProcessWithoutNullStreams, execFile, spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
@@ -50,13 +50,9 @@ export async function startServer(python: string, gguf: string | undefined, logF
   const [line] = await Promise.race([once(createInterface(child.stdout), 'line'), ended]);
   if (typeof line !== 'string') throw new UserError('no_server', `The model's server did not start; see ${logFile}.`);
   const { address, model } = JSON.parse(line) as { address: string; model: string };
-  return { address, model, [Symbol.asyncDispose]: () => stop(child, ended) };
-}
-
-/** It ends with its standard input; where it is busy computing it is not waited for. */
-async function stop(child: ChildProcessWithoutNullStreams, ended: Promise<unknown>): Promise<void> {
-  child.stdin.end();
-  const timer = setTimeout(() => child.kill('SIGKILL'), 2000);
-  await ended;
-  clearTimeout(timer);
+  const stop = async () => {
+    child.stdin.end();
+    await ended;
+  };
+  return { address, model, [Symbol.asyncDispose]: stop };
 }
