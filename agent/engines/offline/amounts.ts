@@ -17,7 +17,7 @@ export function withAmounts(items: readonly Item[]): Item[] {
   items.forEach((item, at) => {
     const last = made.at(-1);
     const factor = last?.k === 'amount' ? magnitudeOf(item) : undefined;
-    if (isOneOf(item, items[at + 1])) made.push({ k: 'amount', value: 1, small: false, said: '1' });
+    if (isOneOf(item, items[at + 1], items[at + 2])) made.push({ k: 'amount', value: 1, small: false, said: '1' });
     else if (item.k === 'number') made.push(numberWord(items, item, at));
     else if (last?.k === 'amount' && factor !== undefined) made[made.length - 1] = multiplied(last, factor, item);
     else if (!(isHyphen(item) && last?.k === 'amount')) made.push(item);
@@ -25,8 +25,9 @@ export function withAmounts(items: readonly Item[]): Item[] {
   return made;
 }
 
-/** "an epoch", "another epoch". */
-function isOneOf(item: Item, next: Item | undefined): boolean {
+/** "an epoch", "another epoch"; but not "an epoch count of 3". */
+function isOneOf(item: Item, next: Item | undefined, behind: Item | undefined): boolean {
+  if (behind?.k === 'word' && /^(of|is)$/.test(behind.w)) return false;
   const counts = item.k === 'word' && (item.w === 'a' || item.text.toLowerCase() === 'another');
   return counts && next?.k === 'field' && next.field === 'num_epochs' && next.unit;
 }

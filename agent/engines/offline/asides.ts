@@ -43,9 +43,15 @@ function withoutTales(pieces: readonly Piece[]): Piece[] {
     if (!told.has(at)) return [piece];
     // What only the tale names may be what the wish speaks of: "we used dolly before, finetune gpt2 on it".
     const isSubject =
-      refers && piece.k === 'name' && !wishes.some((one) => one.k === 'name' && one.kind === piece.kind);
+      refers && nameKind(piece) !== undefined && !wishes.some((one) => nameKind(one) === nameKind(piece));
     return isSubject ? [piece] : told.has(at + 1) ? [] : [{ k: 'mark', text: '.' }];
   });
+}
+
+/** What a piece names, where it names something; paths are data as a rule. */
+function nameKind(piece: Piece): string | undefined {
+  if (piece.k === 'path' || piece.k === 'hub') return 'dataset';
+  return piece.k === 'name' ? piece.kind : undefined;
 }
 
 const narrators = /^(i|we|i've|we've|he|she|they|colleague|colleagues|someone|everyone|team)$/;

@@ -50,7 +50,7 @@ export function readItems(written: readonly Token[], names: Names, lexicon: Lexi
 function alternatives(token: Token, names: Names, lexicon: Lexicon): Token[] {
   if (isName(token.text, names)) return [token];
   if (token.kind === 'word') return compound(token, names, lexicon);
-  if (token.kind !== 'hub') return [token];
+  if (token.kind !== 'hub' && !(token.kind === 'path' && /^\w/.test(token.text))) return [token];
   const words = token.text.split('/');
   const isKnown = (word: string) => lexicon.find([word.toLowerCase()]) !== undefined || isName(word, names);
   if (!words.every((word) => /^\d[\d.]*(e-?\d+)?$/i.test(word) || isKnown(word))) return [token];

@@ -5,7 +5,7 @@ import type { Noun, SmallWord } from '../vocabulary/small-words.ts';
 import { type Clause, newClause, type Reading } from './clause.ts';
 
 /** Which way a step goes from the one that is being spoken of; `first` is before all others. */
-export type Order = 'after' | 'before' | 'around' | 'earlier' | 'first';
+export type Order = 'after' | 'before' | 'around' | 'earlier' | 'first' | 'within';
 
 /** What the message is read in the light of. */
 export interface Background {

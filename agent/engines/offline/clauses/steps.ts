@@ -60,6 +60,10 @@ function takeOrder(parse: Parse, form: TaskForm): Order | undefined {
   const before = peek(parse, -1);
   // "a quantized phi-2 that was finetuned on dolly": the earlier step is told last.
   if (form === 'done' && before?.k === 'word' && /^(was|were|been)$/i.test(before.text)) return 'after';
+  // "evaluate it after finetuning gpt2 and quantizing it"
+  const { current } = parse;
+  const continues = current?.form === 'ing' && current.cues.has('told_late');
+  if (form === 'ing' && continues && says(parse, -1, 'and')) return 'within';
   // "quantize a phi-2 finetuned on dolly"
   if (form === 'done' && isModel(before) && parse.current !== undefined) return 'earlier';
   return lead !== undefined && parse.at - lead.at <= leadReach ? lead.order : undefined;
@@ -130,7 +134,7 @@ function forgetMereTalk(parse: Parse, task: string): void {
 }
 
 function isAround(order: Order): boolean {
-  return order !== 'earlier' && order !== 'first';
+  return order !== 'earlier' && order !== 'first' && order !== 'within';
 }
 
 /** "evaluate before and after quantization": which models are evaluated, not when. */
@@ -191,6 +195,7 @@ export function begin(parse: Parse, task: string, form: Clause['form'], order?: 
   if (order !== 'before' && place >= 0) {
     clauses.splice(place, 0, clause);
     clause.cues.add('told_late');
+    if (order === 'within') handOn(parse, clauses[place - 1]?.task ?? '', task);
   } else if (order === 'before' && place < 0) deferred.push(clause);
   else clauses.push(clause, ...deferred.splice(0));
   if (order === 'before' && parse.planned.has(task)) clause.cues.add('anchor');
@@ -199,11 +204,19 @@ export function begin(parse: Parse, task: string, form: Clause['form'], order?: 
   return clause;
 }
 
+/** "evaluate it after finetuning and quantizing it": what the last of them made. */
+function handOn({ clauses }: Parse, from: string, to: string): void {
+  for (const clause of clauses) {
+    clause.from = clause.from.map((reference) => (reference === `after:${from}` ? `after:${to}` : reference));
+  }
+}
+
 /** Where a step goes that is told after those that follow it; -1 where it is in its place already. */
 function placeOf({ clauses, current, facts, newSentence }: Parse, order: Order | undefined): number {
   const spoken = current === undefined ? -1 : clauses.indexOf(current);
   if (order === 'first') return clauses.findIndex(({ task }) => facts.takesModel(task));
   if (order === 'earlier') return spoken;
+  if (order === 'within') return spoken + 1;
   const isPlaced = order === 'after' || order === 'before';
   return isPlaced && !newSentence ? spoken : -1;
 }

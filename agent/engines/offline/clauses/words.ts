@@ -222,6 +222,8 @@ function readMake(parse: Parse): void {
 function readTest(parse: Parse): void {
   const next = peek(parse, 1);
   const closes = next === undefined || next.k === 'mark' || isWord(next, 'and');
+  // "quick test: tiny-llama on squad-mini": a heading.
+  if (says(parse, 1, 'is') && parse.clauses.length === 0) return note(parse, 'test');
   if (isDataset(peek(parse, -1)) && closes) readValue(parse, { field: 'split', values: ['test'] });
   else if (parse.facts.has('evaluate')) readTask(parse, 'evaluate', 'verb');
 }

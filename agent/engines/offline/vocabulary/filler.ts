@@ -10,7 +10,7 @@ export const filler = `
   tell, show, know, find out, figure out, look, get an idea, idea, plan, pipeline, trying, try to, afterwards,
   today, tonight, tomorrow, also please, cheers, mate, team, boss, project, work, stuff, thing, things,
   the same data, same data, the same dataset, same dataset, the same corpus, the same split, both steps, both
-  tasks, both jobs, both runs, all steps, this time, last time, something, someone, everything, goal, aim, would be, would like, each time, time, times, per, peak, max,
+  tasks, both jobs, both runs, all steps, this time, last time, packages, package, libs, libraries, deps, dependencies, modules, something, someone, everything, goal, aim, would be, would like, each time, time, times, per, peak, max,
   maximum, min, minimum, up to, at most, at least, around, approximately, roughly, exactly, total, overall,
   hyperparameters, hyperparams, settings, params, parameters, high, low, higher, lower value, value, number,
   count, rate, size, length, limit, limited, cap, capped, subset, portion, part, top, random, randomly, last,

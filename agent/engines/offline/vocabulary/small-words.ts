@@ -88,7 +88,7 @@ export const smallWords = {
     upload, retrieve, reload`,
   loaded: 'loaded, pulled in, fetched, downloaded, imported, ingested, read in',
   /** Verbs of a tale: "I tried phi-2 in spring". */
-  past: 'tried, looked, looked at, ran, saw, had, got, did, used, played, worked, went, made, took, spent, noticed',
+  past: 'tried, looked, looked at, ran, saw, had, did, used, played, worked, went, made, took, spent, noticed',
   /** Talk of machines and containers, which no task has an input for. */
   system: `
     mount, mounts, mounted, mounting, volume, volumes, container, containers, docker, dockerfile, podman,
@@ -133,7 +133,7 @@ export const nounWords = {
     dataset, data set, datasets, image dataset, image data, corpus, data, training data, dataset called, data file, dataset at, text
     corpus, train data`,
   config: `
-    config, configuration, config file, configs, settings file, yaml, yaml file, training config,
+    config, configuration, config file, training settings, settings from, settings in, settings at, configs, settings file, yaml, yaml file, training config,
     configuration file`,
   lora: `
     lora, adapter, adapters, lora adapter, lora adapters, lora weights, peft adapter, adapter weights,
