@@ -1,8 +1,9 @@
 /** Values, and the steps and datasets that they belong to. */
 import type { ItemOf } from '../items.ts';
 import type { ValuePiece } from '../values.ts';
-import type { Clause, Scalar, Values } from './clause.ts';
-import { ahead, around, corrects, isDataset, isModel, isNoun, isWord, type Parse, peek, says } from './parse.ts';
+import { accepts, attach, limitsNext, merge } from './attach.ts';
+import type { Clause, Values } from './clause.ts';
+import { around, corrects, isModel, isWord, type Parse, peek, says } from './parse.ts';
 import { begin } from './steps.ts';
 
 export function readValue(parse: Parse, { field, values }: Pick<ValuePiece, 'field' | 'values'>): void {
@@ -48,46 +49,11 @@ function takerOf({ current, clauses, facts }: Parse, field: string): Clause | un
   );
 }
 
-/** Whether a step takes the input, itself or through the dataset that is loaded for it. */
-export function accepts(facts: Parse['facts'], { task }: Clause, field: string): boolean {
-  return facts.takes(task, field) || (facts.loaderTakes(field) && facts.takesDataset(task));
-}
-
-/** Gives a clause, or its dataset, a value; false where it takes none such. */
-export function attach(parse: Parse, clause: Clause, field: string, values: readonly Scalar[]): boolean {
-  const { facts } = parse;
-  if (!accepts(facts, clause, field)) return false;
-  const ofLoader = facts.loaderTakes(field) && (clause.task === 'load_dataset' || !facts.takes(clause.task, field));
-  merge(parse, ofLoader ? datasetSettings(parse, clause) : clause.settings, field, values);
-  return true;
-}
-
-function datasetSettings(parse: Parse, { datasets, waiting }: Clause): Values {
-  return (limitsNext(parse) ? undefined : datasets.at(-1)?.settings) ?? waiting;
-}
-
 /** A limit said before any step belongs to its dataset, where one is named. */
 function looseValues(parse: Parse, field: string): Values {
   const { facts, loose } = parse;
   if (!facts.loaderTakes(field)) return loose.settings;
   return limitsNext(parse) ? loose.waiting : (loose.datasets.at(-1)?.settings ?? loose.settings);
-}
-
-/** "500 rows of squad" limits what comes next, "squad, 500 rows of it" what was named. */
-function limitsNext(parse: Parse): boolean {
-  const named = ahead(
-    parse,
-    4,
-    (piece) => isDataset(piece) || piece.k === 'path' || piece.k === 'hub',
-    (piece) => isWord(piece, 'of', 'from', 'the', 'a', 'filler') || isNoun(piece, 'dataset'),
-  );
-  return named === 1 || (named !== undefined && says(parse, 1, 'of', 'from'));
-}
-
-/** A second value beside the first fans out; a correction replaces it. */
-function merge(parse: Parse, into: Values, field: string, values: readonly Scalar[]): void {
-  const known = corrects(parse) ? undefined : into.get(field);
-  into.set(field, [...new Set([...(known ?? []), ...values])]);
 }
 
 /** A number without a unit: "2 epochs, no, 1" takes back, 2e-4 is a learning rate, "quantize to 4" speaks of bits. */

@@ -1,9 +1,11 @@
 /** The end of a message: what was left open finds its step. */
-import { type Clause, newClause } from './clause.ts';
-import { accepts, attach } from './input-values.ts';
+
+import { accepts, attach } from './attach.ts';
+import type { Clause } from './clause.ts';
+import { evaluateByWords, quantizeByBits } from './implied.ts';
 import { putDataset } from './names.ts';
 import type { Parse } from './parse.ts';
-import { begin, trainByValues } from './steps.ts';
+import { trainByValues } from './steps.ts';
 import { pairLists } from './variants.ts';
 
 export function settle(parse: Parse): void {
@@ -18,35 +20,17 @@ export function settle(parse: Parse): void {
   for (const clause of parse.clauses) settleTraining(parse, clause);
   placeLoose(parse);
   shareBeside(parse.clauses);
+  measureAgain(parse.clauses);
   parse.clauses = parse.clauses.filter(({ task }) => !parse.dropped.includes(task));
   parse.clauses.forEach((_, index) => {
     lend(parse, index);
   });
 }
 
-/** "what does gpt2 get on squad", "mmlu scores for phi-2": an evaluation that no word names. */
-function evaluateByWords(parse: Parse): void {
-  const { clauses, cues, loose, pieces, planned } = parse;
-  const isNamed = loose.models.length > 0 && loose.datasets.length > 0;
-  const runs = pieces.some((piece) => piece.k === 'word' && /^(run|put|try)$/i.test(piece.text));
-  const isAsked = runs || cues.has('check') || cues.has('quality') || cues.has('how');
-  if (clauses.length + planned.size === 0 && isNamed && isAsked) begin(parse, 'evaluate', 'implied');
-}
-
 /** "evaluate at the end, quantize before". */
 function lastAtTheEnd(clauses: readonly Clause[]): Clause[] {
   const isLast = ({ cues }: Clause) => cues.has('last');
   return [...clauses.filter((clause) => !isLast(clause)), ...clauses.filter(isLast)];
-}
-
-/** "phi-2 in 8 bits", "phi-2 in 4 and 8 bits, and compare the two": a quantization that no word asks for. */
-function quantizeByBits({ clauses, deferred, facts, loose, planned }: Parse): void {
-  const bits = loose.settings.get('bits');
-  const makesModels = [...clauses, ...deferred].some(({ task }) => facts.makesModel(task));
-  const { models } = clauses.find((clause) => clause.models.length > 0) ?? loose;
-  if (bits === undefined || makesModels || planned.size > 0 || models.length === 0 || !facts.has('ptq')) return;
-  loose.settings.delete('bits');
-  clauses.unshift({ ...newClause('ptq', 'implied'), models: models.splice(0), settings: new Map([['bits', bits]]) });
 }
 
 /** "both", "each" and "them" are models of the plan where the step names none and fans out over nothing else. */
@@ -120,6 +104,15 @@ function shareBeside(clauses: readonly Clause[]): void {
     if (datasets.length === 0) datasets.push(...next.datasets);
     if (next.cues.has('variant')) return;
     for (const [field, values] of settings) if (!next.settings.has(field)) next.settings.set(field, values);
+  });
+}
+
+/** "…, quantize it and evaluate again": on what it was evaluated on before. */
+function measureAgain(clauses: readonly Clause[]): void {
+  clauses.forEach(({ task, cues, datasets }, index) => {
+    const isAgain = task === 'evaluate' && cues.has('again') && datasets.length === 0;
+    const earlier = clauses.slice(0, index).findLast((clause) => clause.task === task);
+    if (isAgain && earlier !== undefined) datasets.push(...earlier.datasets);
   });
 }
 

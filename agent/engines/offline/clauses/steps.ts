@@ -1,26 +1,13 @@
 /** Steps: which word begins one, which speaks of one that there is, and in which order they run. */
 import type { TaskForm } from '../vocabulary/task-words.ts';
+import { attach } from './attach.ts';
 import { type Clause, isBare, newClause, pushNew } from './clause.ts';
 import { readEnvironment } from './environment.ts';
-import { attach } from './input-values.ts';
+import { isManner, isMeantAgain, isRelative, isResultNoun, isTrainedOn } from './mentions.ts';
 import { putDataset } from './names.ts';
-import {
-  ahead,
-  around,
-  isDataset,
-  isModel,
-  isWord,
-  namesModelNext,
-  type Order,
-  type Parse,
-  peek,
-  says,
-  saysNear,
-} from './parse.ts';
+import { namesModelNext, type Order, type Parse, says, saysNear } from './parse.ts';
+import { handOn, placeOf, takeOrder } from './placing.ts';
 import { isReference, refer } from './results.ts';
-
-/** How many pieces behind a word of order its step may stand. */
-const leadReach = 5;
 
 export function readTask(parse: Parse, task: string, form: TaskForm): void {
   const order = takeOrder(parse, form);
@@ -37,11 +24,6 @@ export function readTask(parse: Parse, task: string, form: TaskForm): void {
   else begin(parse, task, form, order);
 }
 
-/** "an imdb-finetuned gpt2". */
-function isTrainedOn(parse: Parse): boolean {
-  return isDataset(peek(parse, -1)) && isModel(peek(parse, 1));
-}
-
 /** A step that is told in the words of the one that follows it: these go on behind it. */
 function beginWithin(parse: Parse, task: string): void {
   const outer = parse.current;
@@ -52,57 +34,6 @@ function beginWithin(parse: Parse, task: string): void {
 /** Begins an evaluation, where none is being spoken of. */
 export function evaluate(parse: Parse): void {
   if (parse.current?.task !== 'evaluate' && parse.facts.has('evaluate')) readTask(parse, 'evaluate', 'verb');
-}
-
-function takeOrder(parse: Parse, form: TaskForm): Order | undefined {
-  const { lead } = parse;
-  parse.lead = undefined;
-  const before = peek(parse, -1);
-  // "a quantized phi-2 that was finetuned on dolly": the earlier step is told last.
-  if (form === 'done' && before?.k === 'word' && /^(was|were|been)$/i.test(before.text)) return 'after';
-  // "evaluate it after finetuning gpt2 and quantizing it"
-  const { current } = parse;
-  const continues = current?.form === 'ing' && current.cues.has('told_late');
-  if (form === 'ing' && continues && says(parse, -1, 'and')) return 'within';
-  // "quantize a phi-2 finetuned on dolly"
-  if (form === 'done' && isModel(before) && parse.current !== undefined) return 'earlier';
-  return lead !== undefined && parse.at - lead.at <= leadReach ? lead.order : undefined;
-}
-
-/** "train gpt2 with QAT", "train gpt2 quantization-aware on alpaca": how, and no second step. */
-function isManner(parse: Parse, task: string): boolean {
-  const { current } = parse;
-  const trains = current?.task === 'train' || current?.task === 'finetune';
-  if (task !== 'qat' || !trains || !(says(parse, -1, 'with') || isAdverb(parse))) return false;
-  current.task = task;
-  return true;
-}
-
-/** Within the words of the step being spoken of, with nothing between that begins another. */
-function isAdverb({ pieces, at }: Parse): boolean {
-  const before = pieces.slice(0, at).findLastIndex((piece) => piece.k === 'task');
-  const between = pieces.slice(before + 1, at);
-  return !between.some(
-    (piece) => isWord(piece, 'then', 'and', 'also', 'same_model') || (piece.k === 'mark' && /[,.;]/.test(piece.text)),
-  );
-}
-
-/** "the model that we trained", "the adapter I finetuned": of earlier days. */
-function isRelative(parse: Parse, form: TaskForm): boolean {
-  const [before, beforeThat] = around(parse, -1, -2);
-  const isTold = before?.k === 'word' && /^(i|we|you|they)$/i.test(before.text);
-  return (
-    form === 'done' &&
-    isTold &&
-    (beforeThat?.k === 'noun' || isWord(beforeThat, 'version', 'it') || isModel(beforeThat))
-  );
-}
-
-/** "evaluate the finetuned model and its 4-bit quantization": what the step makes. */
-function isResultNoun(parse: Parse, task: string, form: TaskForm): boolean {
-  const { current, facts } = parse;
-  if (form !== 'noun' || current?.task !== 'evaluate' || !facts.quantizes(task) || parse.newSentence) return false;
-  return around(parse, -1, -2).some((piece) => piece?.k === 'word' && /^(its|their)$/i.test(piece.text));
 }
 
 /** "training for 3 epochs" and "train for 500 steps" speak of the training that there is already. */
@@ -155,32 +86,6 @@ function evaluatesAround(parse: Parse, order: Order, task: string, known: Clause
   return true;
 }
 
-function isMeantAgain(parse: Parse, known: Clause, form: TaskForm, order: Order | undefined): boolean {
-  if (known.cues.delete('implied')) return true;
-  if (saysNear(parse, 'again', 'also')) return false;
-  if (order !== undefined) return true;
-  if (form === 'ing') return !(namesModelNext(parse) || continuesResult(parse));
-  if (form !== 'verb') return says(parse, -1, 'the', 'for') || parse.newSentence;
-  // "I want to finetune gpt2. Finetune it on squad." is one step told in two sentences.
-  const lacksDataset = parse.facts.takesDataset(known.task) && known.datasets.length === 0;
-  const another = says(parse, -1, 'then') || says(parse, -2, 'then');
-  return lacksDataset && says(parse, 1, 'it') && !another && parse.clauses.at(-1) === known;
-}
-
-/** "then continue finetuning the result on dolly". */
-function continuesResult(parse: Parse): boolean {
-  const follows = around(parse, -1, -2, -3).some((piece) => isWord(piece, 'then', 'and', 'again', 'also'));
-  return (
-    follows &&
-    ahead(
-      parse,
-      2,
-      (piece) => isWord(piece, 'it'),
-      (piece) => isWord(piece, 'the'),
-    ) !== undefined
-  );
-}
-
 function speakOf(parse: Parse, clause: Clause): void {
   parse.current = clause;
   parse.newSentence = false;
@@ -202,33 +107,6 @@ export function begin(parse: Parse, task: string, form: Clause['form'], order?: 
   takeEarly(parse, clause);
   speakOf(parse, clause);
   return clause;
-}
-
-/** "evaluate it after finetuning and quantizing it": what the last of them made. */
-function handOn({ clauses }: Parse, from: string, to: string): void {
-  for (const clause of clauses) {
-    clause.from = clause.from.map((reference) => (reference === `after:${from}` ? `after:${to}` : reference));
-  }
-}
-
-/** Where a step goes that is told after those that follow it; -1 where it is in its place already. */
-function placeOf({ clauses, current, facts, newSentence }: Parse, order: Order | undefined): number {
-  const spoken = current === undefined ? -1 : clauses.indexOf(current);
-  if (order === 'first') return clauses.findIndex(({ task }) => facts.takesModel(task));
-  if (order === 'earlier') return spoken;
-  if (order === 'within') return spoken + 1;
-  const isPlaced = order === 'after' || order === 'before';
-  return isPlaced && !newSentence ? spoken : -1;
-}
-
-/** "finetuned on squad first": before all other steps. */
-export function moveToFront(parse: Parse, clause: Clause): void {
-  const at = parse.clauses.indexOf(clause);
-  const front = placeOf(parse, 'first');
-  if (at <= front || front < 0) return;
-  parse.clauses.splice(at, 1);
-  parse.clauses.splice(front, 0, clause);
-  clause.cues.add('told_late');
 }
 
 /** Names and values said before any step belong to the first one that takes them. */

@@ -15,6 +15,7 @@ const logs = phrases(
   'stack trace',
   'what did|does it print|output|say',
   'output of it|the|that|my',
+  'the output of|from',
 );
 const retry = phrases(
   'retry|re-try|rerun|re-run|resume|restart|continue|retrying',
