@@ -25,6 +25,8 @@ export const ConversationState = Annotation.Root({
   question: Annotation<string>,
   /** Id of the pipeline that the draft was last submitted as, or ''. */
   pipelineId: Annotation<string>,
+  /** Id of what was last spoken of or submitted, which "its logs" then means; or ''. */
+  subject: Annotation<string>,
   /** JSON of the user's last messages. */
   history: Annotation<string>,
   /** JSON of this turn's `TurnWork`; '' between turns. */

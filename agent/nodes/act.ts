@@ -9,18 +9,18 @@ export function createAct(world: AgentWorld) {
     const { action, engine, warnings } = readWork(state);
     if (action === undefined) return {};
     const named = { name: action.name, args: action.args as Record<string, Json> };
-    const args = withLastRun(world, named, state.pipelineId);
+    const args = withLastRun(world, named, state.subject);
     const { act } = world.outside;
     const done =
       world.dryRun || act === undefined
         ? { text: `I would run ${named.name}.` }
         : await act({ name: named.name, args }, { userId: state.userId, conversationId: state.conversationId });
     const reply: Reply = { kind: 'action', engine, warnings, action: { name: named.name, args }, ...done };
-    return { reply: JSON.stringify(reply) };
+    return { reply: JSON.stringify(reply), ...(typeof args.id === 'string' && { subject: args.id }) };
   };
 }
 
-/** Where no run is named, and where one is to be compared with it, the conversation's last one is meant. */
+/** Where no run is named, and where one is to be compared with it, the one last spoken of is meant. */
 function withLastRun(world: AgentWorld, { name, args }: { name: string; args: Record<string, Json> }, last: string) {
   if (!last) return args;
   if (args.id === undefined && takesId(world, name)) return { ...args, id: last };

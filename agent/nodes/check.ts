@@ -19,7 +19,7 @@ export function createCheck(world: AgentWorld) {
     const changed = JSON.stringify(draft);
     const isNew =
       changed !== state.draft && work.edits.some((edit) => (edit.do === 'run' && !edit.extend) || edit.do === 'adopt');
-    return { draft: changed, work: JSON.stringify({ ...done, next }), ...(isNew && { pipelineId: '' }) };
+    return { draft: changed, work: JSON.stringify({ ...done, next }), ...(isNew && { pipelineId: '', subject: '' }) };
   };
 }
 

@@ -13,7 +13,7 @@ export function createSubmit(world: AgentWorld) {
     const submitted = await submit(planned.pipeline, { userId, conversationId, idempotencyKey: idempotencyKey(state) });
     const { pipeline_id, task_ids } = submitted;
     const reply: Reply = { ...planned, kind: 'submitted', pipeline_id, task_ids };
-    return { pipelineId: pipeline_id, reply: JSON.stringify(reply) };
+    return { pipelineId: pipeline_id, subject: pipeline_id, reply: JSON.stringify(reply) };
   };
 }
 

@@ -202,6 +202,14 @@ describe('an action', () => {
     expect(done).toEqual([{ name: 'get_status', args: { id: 'pipeline_1' } }]);
     expect(reply).toMatchObject({ kind: 'action', text: 'Running.', data: { state: 'running' } });
   });
+
+  test('is about the run that was last spoken of', async () => {
+    const agent = create();
+    expect(await say(agent, 'how is pipeline_c0de going?', 'and its logs?')).toMatchObject({
+      action: { name: 'get_logs', args: { id: 'pipeline_c0de' } },
+    });
+    expect(await say(agent, 'ugh, cancel it')).toMatchObject({ action: { args: { id: 'pipeline_c0de' } } });
+  });
 });
 
 describe('a question', () => {

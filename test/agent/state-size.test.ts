@@ -36,7 +36,7 @@ test('a conversation of 200 turns stays below 2 MB on disk', async () => {
     kinds.push((await agent.processMessage(text, { userId: 'ann', conversationId: 'c' })).kind);
   }
   expect(turns).toHaveLength(200);
-  expect(new Set(kinds)).toEqual(new Set(['plan', 'question', 'action', 'refused', 'answer']));
+  expect(new Set(kinds)).toEqual(new Set(['plan', 'question', 'action', 'answer']));
   saver.db.close();
   const files = await readdir(folder.path);
   const sizes = await Promise.all(files.map(async (file) => (await stat(join(folder.path, file))).size));
