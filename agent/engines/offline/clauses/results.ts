@@ -31,7 +31,12 @@ function isTwin(parse: Parse): boolean {
 function standsAlone(parse: Parse): boolean {
   const next = peek(parse, 1);
   const closes = next === undefined || next.k === 'mark' || isWord(next, 'and');
-  return closes && around(parse, -1, -2).some((piece) => isWord(piece, 'the', 'both', 'a', 'each'));
+  // "a model finetuned, then quantized" asks for the step.
+  return (
+    closes &&
+    !says(parse, -1, 'version') &&
+    around(parse, -1, -2).some((piece) => isWord(piece, 'the', 'both', 'a', 'each'))
+  );
 }
 
 /** Lets the step being spoken of take what this task makes. */
