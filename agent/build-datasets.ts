@@ -1,14 +1,17 @@
 /** Which datasets a step takes, and the one loader of each. */
-import { addNode, type Flow, type ModelRef, makesModel, type PlanStep, refOf } from './build-flow.ts';
+import { addNode, type Flow, type ModelRef, makesModel, type PlanStep, readFlow, refOf } from './build-flow.ts';
 import {
   assignName,
   choiceAt,
+  connect,
   type DatasetChoice,
+  type Draft,
   type DraftNode,
   type Json,
   type NameChoice,
   nodeOf,
   sourceOf,
+  type Wiring,
 } from './draft.ts';
 import { inheritedLoader } from './take-place.ts';
 
@@ -24,10 +27,30 @@ export function datasetsFor(flow: Flow, step: PlanStep, model: ModelRef | undefi
   if (inherited !== undefined && field.required) return [inherited];
   const known = lineageLoader(flow, model) ?? flow.newestLoader;
   if (!field.required) return [calibrated ? known : undefined];
+  const usual = lineageLoader(flow, model) === undefined ? loadersOf(flow, step) : [];
+  if (usual.length > 1) return usual;
   if (known !== undefined) return [known];
   const trains = flow.wiring.outputOfKind(step.task, 'model') !== undefined;
   const later = trains ? undefined : flow.ahead.find(({ datasets }) => datasets.length > 0)?.datasets[0];
   return [loaderFor(flow, later ?? { inputs: {} }, model)];
+}
+
+/** Gives a quantization whose method needs it the data that its model was trained on. */
+export function calibrate(draft: Draft, node: DraftNode, wiring: Wiring): void {
+  const field = wiring.inputOfKind(wiring.task(node.task_name), 'dataset');
+  if (!field || sourceOf(node, field.name) !== undefined) return;
+  if (!calibratedMethods.test(String(node.inputs.method ?? ''))) return;
+  const loader = lineageLoader(readFlow(draft, wiring), refOf(wiring, draft, node));
+  if (loader !== undefined) connect(wiring, draft, node, field.name, loader);
+}
+
+/** What the plan's nodes of this task take: with nothing else told, one more is made of the same. */
+function loadersOf({ draft, wiring, ahead }: Flow, { task }: PlanStep): string[] {
+  const field = wiring.inputOfKind(task, 'dataset');
+  const makesModel = wiring.outputOfKind(task, 'model') !== undefined;
+  if (field === undefined || makesModel || ahead.length > 0) return [];
+  const sources = draft.nodes.filter((node) => node.task_name === task.name).map((node) => sourceOf(node, field.name));
+  return [...new Set(sources.filter((id) => id !== undefined))];
 }
 
 /** The dataset that a model was trained on: an evaluation uses it unless told otherwise. */

@@ -17,14 +17,22 @@ import { type Selection, selected } from './select-nodes.ts';
 export function modelsFor(flow: Flow, step: PlanStep): (ModelRef | undefined)[] {
   if (flow.wiring.modelInputs(step.task) === undefined) return [undefined];
   const named = step.models.map((choice): ModelRef => ({ choice }));
-  const asked = [...named, ...step.modelFrom.flatMap((from) => lookUp(flow, from))];
+  const found = step.modelFrom.flatMap((from) => lookUp(flow, from));
+  const asked = [...named, ...(step.of ? limitedTo(flow, found, step.of) : found)];
   if (asked.length > 0) return distinct(asked);
   const variants = step.of ? variantsOf(flow, step.of) : [];
   if (variants.length > 0) return variants;
   if (step.inPlaceOf) return distinct(aroundTask(flow, `before:${step.inPlaceOf}`));
   if (step.before) return before(flow, step.before);
-  const found = newestFor(flow, step.task);
-  return found.length > 0 ? found : [{ choice: undefined }];
+  const newestModels = newestFor(flow, step.task);
+  return newestModels.length > 0 ? newestModels : [{ choice: undefined }];
+}
+
+/** "the quantized gpt2": of the models that are referred to, those of these variants, where some are. */
+function limitedTo({ draft, wiring }: Flow, refs: readonly ModelRef[], of: Selection): readonly ModelRef[] {
+  const chosen = new Set(selected(draft, of, wiring).map(({ node_id }) => node_id));
+  const fitting = refs.filter((ref) => 'node' in ref && chosen.has(ref.node));
+  return fitting.length > 0 ? fitting : refs;
 }
 
 /** The newest models of these variants; where none is made from them, the models that they name. */

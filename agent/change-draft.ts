@@ -1,4 +1,6 @@
 /** Answers what is open in a plan, or else replaces what is there. */
+
+import { calibrate } from './build-datasets.ts';
 import {
   assignName,
   choiceAt,
@@ -77,6 +79,11 @@ function setDatasets(draft: Draft, change: Change, isMeant: IsMeant, wiring: Wir
   if (dataset === undefined) return true;
   const slots = datasetSlots(draft, wiring);
   const open = slots.filter(isOpen);
+  const meant = slots.filter(({ node }) => isMeant(node));
+  if (change.of !== null && change.task === null && dataset.name === undefined && meant.length > 0) {
+    for (const { node } of meant) fillLoader(draft, node, dataset, wiring);
+    return true;
+  }
   if ((change.task !== null || change.of !== null) && open.length === 0) {
     const nodes = draft.nodes.filter((node) => isMeant(node) && [null, node.task_name].includes(change.task));
     return setOwnDataset(draft, nodes, change.task !== null, dataset, wiring);
@@ -121,7 +128,10 @@ function setValue(
   const chosen = takersOf(draft, task, input, wiring).filter(isMeant);
   const [value, ...others] = values;
   if (value === undefined) return true;
-  for (const node of chosen) node.inputs[input] = value;
+  for (const node of chosen) {
+    node.inputs[input] = value;
+    if (input === 'method') calibrate(draft, node, wiring);
+  }
   for (const other of others) repeatFrom(draft, chosen, { inputs: { [input]: other } }, wiring);
   return chosen.length > 0;
 }

@@ -23,9 +23,16 @@ export function createOfflineEngine({ catalogue, names }: EngineWorld): Engine {
   const lexicon = createLexicon(catalogue);
   const facts = readTaskFacts(catalogue);
 
+  /** "forget that, quantize phi-2" begins anew; "drop that one" and "scratch that, 3 epochs" go on with the plan. */
   function read(text: string, context: Context): Command[] {
     const anew = context.plan.length > 0 ? restart(text) : undefined;
-    if (anew !== undefined) return [{ type: 'forget' }, ...read(anew, { ...context, plan: [], missing: [] })];
+    if (anew === undefined) return readOne(text, context);
+    const commands = anew === '' ? [] : readOne(anew, { ...context, plan: [], missing: [] });
+    const begins = commands.every(({ type }) => type === 'run' || type === 'action');
+    return begins ? [{ type: 'forget' }, ...commands] : readOne(text, context);
+  }
+
+  function readOne(text: string, context: Context): Command[] {
     const own = ownWords(text);
     const pieces = foldValues(readItems(readTokens(own), names, lexicon));
     const request = readRequest(own, pieces, context, catalogue);

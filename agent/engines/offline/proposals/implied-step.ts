@@ -14,6 +14,17 @@ export function withImpliedStep(
   facts: TaskFacts,
 ): Reading {
   const { loose, clauses } = reading;
+  const adapter = reading.paths.find((path) => /adapter|lora/i.test(path));
+  if (
+    adapter !== undefined &&
+    clauses.length === 0 &&
+    plan.length > 0 &&
+    missing.length === 0 &&
+    facts.has('load_lora')
+  ) {
+    const step = { ...newClause('load_lora', 'implied'), settings: new Map([['lora_path', [adapter]]]) };
+    return { ...reading, paths: reading.paths.filter((path) => path !== adapter), clauses: [step] };
+  }
   const [input, task] = Object.entries(askedBy).find(([name]) => loose.settings.has(name)) ?? [];
   if (input === undefined || task === undefined || plan.length === 0 || missing.length > 0) return reading;
   const takers = [...plan, ...clauses].filter((step) => facts.takes(step.task, input));

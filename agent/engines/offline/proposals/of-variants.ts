@@ -24,6 +24,16 @@ export function claimNumbers({ reading, variants }: Wish): void {
   if (!reading.loose.settings.has(input)) reading.loose.settings.set(input, reading.amounts.splice(0));
 }
 
+/** "and triviaqa", "and 1e-5": one more beside those that the plan has, where nothing says that it changes. */
+export function addsOneMore({ reading, pieces, view }: Wish): boolean {
+  const { loose, clauses, cues } = reading;
+  const opens = isWord(pieces[0], 'and') || (isWord(pieces[0], 'also', 'filler') && isWord(pieces[1], 'and'));
+  if (!opens || clauses.length > 0 || hasAny(cues, 'use', 'instead', 'correct', 'change', 'swap', 'also')) return false;
+  const names = loose.models.length + loose.datasets.filter(({ name }) => name !== null).length;
+  const varied = [...loose.settings.keys()].every((input) => view.valuesOf(input).length > 1);
+  return names > 0 ? loose.settings.size === 0 : loose.settings.size > 0 && varied;
+}
+
 /** Steps, names and values that are taken out; none for what only gives way to another: "not squad, imdb". */
 export function proposeDrops({ reading, variants, view, facts }: Wish): Command[] {
   return variants.excluded.flatMap((mention): Command[] => {
@@ -95,7 +105,8 @@ export function proposeRestriction({ reading, variants, pieces, view }: Wish): C
   const restricts = pieces.some((piece) => 'text' in piece && restricting.test(piece.text ?? ''));
   const { loose, clauses, amounts } = reading;
   const [clause, another] = clauses;
-  if (!restricts || another !== undefined || reading.cues.has('also')) return [];
+  const ofPart = [loose, ...clauses].some(({ datasets }) => datasets.some(({ settings }) => settings.size > 0));
+  if (!restricts || another !== undefined || ofPart || reading.cues.has('also')) return [];
   if (clause !== undefined && !(view.hasTask(clause.task) && clause.settings.size === 0)) return [];
   const of = selectorOf(variants.meant, [loose, ...clauses], amounts, view);
   if (of === undefined || !tellsApart(of) || !(variants.meant.length > 0 || differs(of, view))) return [];
@@ -149,10 +160,35 @@ export function union(selectors: readonly Selector[]): Selector {
   };
 }
 
+/** "2 epochs for gpt2 and 3 for phi-2": names of several variants, each with a value. */
+export function proposePairs({ pieces, view }: Wish): Command[] {
+  const things = pieces.filter(({ k }) => /^(name|value|amount|task|path|hub|unknown)$/.test(k));
+  const isName = (piece: Piece | undefined) =>
+    piece?.k === 'name' && view.count(piece.kind) > 1 && view.names(piece.kind, piece.said);
+  const names = things.filter(isName);
+  const values = things.filter(({ k }) => k === 'value' || k === 'amount');
+  const alternate = things.every((piece, at) => at === 0 || isName(piece) !== isName(things[at - 1]));
+  if (names.length < 2 || names.length !== values.length || names.length + values.length !== things.length) return [];
+  const field = values.find((piece) => piece.k === 'value')?.field;
+  if (!alternate || field === undefined) return [];
+  return names.flatMap((piece, at) => {
+    const value = values[at];
+    if (piece.k !== 'name' || value === undefined) return [];
+    const one = {
+      input: value.k === 'value' ? value.field : field,
+      values: value.k === 'value' ? value.values : value.k === 'amount' ? [value.value] : [],
+    };
+    const of: Selector = { models: [], model_from: [], datasets: [], settings: [] };
+    of[piece.kind === 'model' ? 'models' : 'datasets'].push(piece.said);
+    return [setting({ settings: [one], of })];
+  });
+}
+
 /** The variants that a change or a step is limited to: those told apart, and names that only some of them hold. */
 export function limitOf({ reading, variants, view }: Wish): Selector | undefined {
   const found: Selector[] = [...variants.meant];
   const { loose, clauses } = reading;
+  if (clauses.length === 0 && !hasAny(reading.cues, 'same', 'also')) found.push(...limitOfParts(loose, view));
   if (clauses.length === 0 && !reading.cues.has('same')) found.push(...limitOfLoose(loose, view));
   for (const clause of clauses) found.push(...limitOfStep(clause, view));
   const limit = union(found);
@@ -183,12 +219,26 @@ function limitOfLoose(loose: Clause, view: PlanView): Selector[] {
   return [limit];
 }
 
+/** "only 1000 rows of yelp": another part of one of several datasets. */
+function limitOfParts(loose: Clause, view: PlanView): Selector[] {
+  const [part, another] = loose.datasets;
+  if (part?.name == null || another !== undefined || part.settings.size === 0) return [];
+  if (view.count('dataset') < 2 || !view.names('dataset', part.name)) return [];
+  const of: Selector = { models: [], model_from: [], datasets: [part.name], settings: [] };
+  loose.datasets = [{ ...part, name: null }];
+  return [of];
+}
+
 /** "quantize phi-2", where the plan has a branch for each of several models; "back to gpt2: also quantize it". */
 function limitOfStep(clause: Clause, view: PlanView): Selector[] {
   const { models, from, cues } = clause;
   const isHeld = models.length > 0 && models.every((said) => view.names('model', said));
   const several = view.count('model') > 1 && models.length < view.count('model');
-  if (!isHeld || from.some((one) => one !== 'beside') || !(several || cues.has('it'))) return [];
+  if (!isHeld) return [];
+  const refersTo = from.filter((one) => one !== 'beside');
+  // "the finetuned gpt2" is made here, and no model to start from.
+  const isMade = refersTo.length > 0 && refersTo.every((one) => one.startsWith('after:') && view.hasTask(one.slice(6)));
+  if (!(isMade || (refersTo.length === 0 && (several || cues.has('it'))))) return [];
   return [{ models: models.splice(0), model_from: [], datasets: [], settings: [] }];
 }
 

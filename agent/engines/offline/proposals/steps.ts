@@ -21,7 +21,7 @@ export function proposeSteps(
     steps.length === 0 ? [] : [{ type: 'run', extend, steps: steps.map((clause) => toStep(clause, facts)) }];
   if (!extendsPlan(reading, context, facts)) return run(false, clauses);
   const anchors = clauses.filter((clause) => clause.cues.has('anchor') && isBare(clause));
-  const told = clauses.filter((clause) => !anchors.includes(clause));
+  const told = clauses.filter((clause) => !anchors.includes(clause) && !isMereMention(clause, clauses, context));
   const changes = told.filter((clause) => changesPlan(clause, reading, context));
   const added = told.filter((clause) => !changes.includes(clause));
   // Names that answer the open question come along with a further step: "on squad, and quantize it too".
@@ -49,14 +49,21 @@ function placed(
   const planned = [...new Set(plan.map(({ task }) => task))].filter(facts.takesModel);
   const before =
     anchor ?? (goesBefore(pieces) ? planned.find((task) => rank(task, facts) > rank(first.task, facts)) : undefined);
+  const isReplacing = before === undefined && replaces(first, reading, pieces);
   const inPlaceOf =
-    before === undefined && replaces(first, reading, pieces) ? replacedBy(first.task, planned, facts) : undefined;
+    heir(first, reading, planned, facts) ?? (isReplacing ? replacedBy(first.task, planned, facts) : undefined);
   const step = {
     ...first,
     ...(before !== undefined && facts.makesModel(first.task) && { before }),
     ...(inPlaceOf !== undefined && { in_place_of: inPlaceOf }),
   };
   return [{ ...command, steps: [step, ...others] }];
+}
+
+/** "no ptq, do qat": the step that is taken out for this one. */
+function heir({ task, models }: StepWish, { dropped }: Reading, planned: readonly string[], facts: TaskFacts) {
+  const gone = dropped.find((other) => planned.includes(other) && facts.takes(other, 'bits'));
+  return models.length === 0 && facts.takes(task, 'bits') ? gone : undefined;
 }
 
 /** "quantize it first", "put a quantization in between". */
@@ -75,7 +82,7 @@ function rank(task: string, facts: TaskFacts): number {
 /** "I'd rather quantize it instead": a step in the place of one, where no word says what goes. */
 function replaces({ models }: StepWish, { cues, rejected, dropped }: Reading, pieces: readonly Piece[]): boolean {
   const rather = pieces.some(
-    (piece) => 'text' in piece && /^(rather|i'd)$/i.test(piece.text ?? '') && cues.has('correct'),
+    (piece) => 'text' in piece && /^(rather|i'd|make)$/i.test(piece.text ?? '') && cues.has('correct'),
   );
   return (cues.has('instead') || rather) && !cues.has('also') && models.length + rejected.length + dropped.length === 0;
 }
@@ -101,6 +108,13 @@ function extendsPlan({ clauses, cues }: Reading, { plan, missing }: Context, fac
     return cues.has('then_first') || (leans && !isWhole);
   }
   return leans || cues.has('use') || clauses.some(({ task }) => facts.takesModel(task) || serves(task));
+}
+
+/** "start the finetuning from the adapter x": a step of the plan, told only because something else is for it. */
+function isMereMention(clause: Clause, clauses: readonly Clause[], { plan }: Context): boolean {
+  const isPlanned = plan.some(({ task }) => task === clause.task);
+  const known = isPlanned && isBare(clause) && clause.from.length === 0 && !hasAny(clause.cues, 'again', 'also');
+  return known && clauses.some(({ task, settings }) => serves(task) && settings.size > 0);
 }
 
 /** An environment, an adapter or a config may be meant for the plan; a dataset to load is its own wish. */

@@ -6,7 +6,17 @@ import type { TaskFacts } from '../task-facts.ts';
 import type { Piece } from '../values.ts';
 import { proposeChange } from './change.ts';
 import { withImpliedStep } from './implied-step.ts';
-import { claimNumbers, giveWay, isSpent, limitOf, proposeDrops, proposeRestriction, type Wish } from './of-variants.ts';
+import {
+  addsOneMore,
+  claimNumbers,
+  giveWay,
+  isSpent,
+  limitOf,
+  proposeDrops,
+  proposePairs,
+  proposeRestriction,
+  type Wish,
+} from './of-variants.ts';
 import { proposeSteps } from './steps.ts';
 
 const retryWords = /\bre-?try\b|\bresume\b|\btry (?:it |that )?again\b/;
@@ -15,9 +25,12 @@ export function toCommands(wish: Wish, context: Context): Command[] {
   const { reading, pieces, facts } = wish;
   const again = retrying(reading, pieces, context);
   if (again !== undefined) return [again];
+  const pairs = proposePairs(wish);
+  if (pairs.length > 0) return pairs;
   claimNumbers(wish);
   const gone = proposeDrops(wish);
   giveWay(wish);
+  if (addsOneMore(wish)) reading.cues.add('also');
   if (gone.length > 0 && isSpent(reading) && reading.dropped.length === 0) return gone;
   const kept = proposeRestriction(wish);
   if (kept.length > 0) return [...gone, ...kept];

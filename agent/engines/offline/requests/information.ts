@@ -23,6 +23,7 @@ const abilities = phrases(
   'what can|could|do you do|offer|support|know',
   'what is|are possible|supported|available',
   'what can i do|ask|run',
+  'everything|anything|all you can|could do',
   'what can|does trainyard|it|this do|offer|support',
 );
 const explains = phrases(
@@ -30,7 +31,8 @@ const explains = phrases(
   'input|inputs|output|outputs|parameter|parameters|params|argument|arguments|args|options|settings',
   'what|how does|do|is|are|can|would',
   'tell me … about',
-  'help with',
+  'help with|on',
+  'help me with|on|understand',
   'how should i|you|we use',
 );
 /** What is asked of a task itself, and of no plan. */

@@ -16,5 +16,5 @@ export function restart(text: string): string | undefined {
   let rest = text;
   while (beginning.test(rest)) rest = rest.replace(beginning, '');
   rest = rest.replace(/^(?:and|then|instead)\s/i, '').trimEnd();
-  return beginning.test(text) && rest.length > 3 ? rest : undefined;
+  return beginning.test(text) ? rest : undefined;
 }

@@ -25,14 +25,16 @@ const retry = phrases(
   'try|go again',
   'try … again',
   'once more',
-  'another|one more go|try|shot|attempt',
+  'another|more go|try|shot|attempt',
 );
 const tryAgain = phrases('try … again', 'retry|re-try|rerun|re-run|resume|restart');
 const cancel = phrases(
-  'cancel|stop|abort|kill|terminate|halt|end|interrupt',
+  'cancel|stop|abort|kill|terminate|halt|interrupt',
+  'end it|this|that|the|my|all',
   'shut|call it|that|everything down|off',
   'pull the plug',
 );
+const ending = phrases('end');
 const aRun = phrases('run|running|pipeline|job|training|task');
 const theRun = phrases(
   'it|that|this|everything|all|the|my|our|last|latest|current|whole|one|process|execution|experiment|step|steps',
@@ -44,6 +46,8 @@ const asks = phrases('how|is|are|was|did|has|have|what|why|any|when|where|which|
 const status = phrases(
   'status|progress|eta',
   'how far',
+  'taking so|too|that long',
+  'which|what step|epoch|stage|part is|are it|we|you',
   'are we there',
   'where are we',
   'where does|do … stand',
@@ -80,11 +84,13 @@ const changesRun = phrases('cancel|stop|abort|kill|terminate|halt|retry|resume|r
 const compares = phrases(
   'compare|diff|differ|differs|difference|differences|versus|vs|different',
   'which|what … better|best|worse|faster|won|winner',
+  'what changed',
   'side by side',
   'better|worse than',
 );
 const severalRuns = phrases(
   'runs|pipelines|jobs|attempts|experiments|trainings',
+  'which run|pipeline|job',
   'this|the|my|our|last|latest|current run|pipeline|job … with|from|to|than|and|vs|versus',
 );
 
@@ -129,7 +135,7 @@ function asksStatus({ said, id, tasks }: Message): boolean {
 
 /** "stop it", "kill the job", "cancel pl_1"; but "stop before evaluating" speaks of a plan. */
 function asksCancel({ said, id }: Message): boolean {
-  const rest = cancel.after(said);
+  const rest = cancel.after(said) ?? (id === undefined ? undefined : ending.after(said));
   if (rest === undefined) return false;
   return id !== undefined || rest === '' || theRun.make(rest) || aRun.in(rest);
 }

@@ -91,7 +91,9 @@ function isThing({ k }: Piece): boolean {
 function readSwap(found: Variants, pieces: readonly Piece[], at: number, view: PlanView): number | undefined {
   const [piece, link, next] = pieces.slice(at, at + 3);
   const isNumber = (one: Piece | undefined) => one?.k === 'amount' || one?.k === 'value';
-  if (!isNumber(piece) || !isWord(link, 'to', 'then') || !isNumber(next)) return undefined;
+  const areNames = piece?.k === 'name' && next?.k === 'name' && piece.kind === next.kind;
+  if (!((isNumber(piece) && isNumber(next)) || areNames) || !isWord(link, 'to', 'then')) return undefined;
+  if (isWord(link, 'then') && pieces.some(({ k }) => k === 'task')) return undefined;
   const mention = newMention();
   if (!addThing(mention, piece as Piece, view) || addThing(newMention(), next as Piece, view)) return undefined;
   found.excluded.push(mention);
@@ -106,7 +108,8 @@ function readReference(found: Variants, pieces: readonly Piece[], at: number, vi
       ? endOfTopic(pieces, at + 1)
       : undefined;
   if (end === undefined) return undefined;
-  const { mention } = readMention(pieces.slice(0, end), at + 1, view);
+  const words = pieces.slice(0, end).map((piece, index) => (index > at && piece.k === 'task' ? it : piece));
+  const { mention } = readMention(words, at + 1, view);
   if (!isOneOfSeveral(mention, view)) return undefined;
   found.meant.push(mention);
   found.pieces.push(it);
@@ -115,8 +118,10 @@ function readReference(found: Variants, pieces: readonly Piece[], at: number, vi
 
 function endOfReference(pieces: readonly Piece[], from: number): number | undefined {
   if (isWord(pieces[from], 'version')) {
-    const linked = isWord(pieces[from + 1], 'with', 'on', 'of', 'to', 'from');
-    return linked && isThing(pieces[from + 2] ?? it) ? from + 3 : undefined;
+    // "the one trained on imdb": how it came about is passed over.
+    const link = pieces[from + 1]?.k === 'task' ? from + 2 : from + 1;
+    const linked = isWord(pieces[link], 'with', 'on', 'of', 'to', 'from', 'for');
+    return linked && isThing(pieces[link + 1] ?? it) ? link + 2 : undefined;
   }
   let at = from;
   while (at < from + 3 && pieces[at] !== undefined && isThing(pieces[at] as Piece) && pieces[at]?.k !== 'task') at++;
