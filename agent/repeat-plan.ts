@@ -15,7 +15,7 @@ import {
   sourceOf,
   type Wiring,
 } from './draft.ts';
-import { copyLoader, datasetSlots, fillLoader, mergeLoaders, modelSlots } from './draft-slots.ts';
+import { copyLoader, datasetSlots, fillLoader, mergeLoaders, mergeTwins, modelSlots } from './draft-slots.ts';
 
 /** What a second run varies, its names and values resolved. */
 export interface Repetition {
@@ -46,6 +46,7 @@ export function repeatPlan(base: Draft, change: Repeating, wiring: Wiring): Draf
     const roots = rootsOf(draft, change, wiring);
     for (const variation of variationsOf(change)) repeatFrom(draft, roots, variation, wiring);
   }
+  mergeTwins(draft);
   prune(draft);
   return draft;
 }

@@ -5,19 +5,12 @@ import { type Clause, type Cue, isBare, type Reading, settingsOf, wishesOf } fro
 import type { TaskFacts } from '../task-facts.ts';
 import type { Piece } from '../values.ts';
 import { proposeChange } from './change.ts';
+import { addsOneMore, claimNumbers, giveWay, proposeDrops } from './exclusions.ts';
 import { withImpliedStep } from './implied-step.ts';
-import {
-  addsOneMore,
-  claimNumbers,
-  giveWay,
-  isSpent,
-  limitOf,
-  proposeDrops,
-  proposePairs,
-  proposeRestriction,
-  type Wish,
-} from './of-variants.ts';
+import { limitOf, proposePairs } from './limits.ts';
+import { proposeRestriction } from './restriction.ts';
 import { proposeSteps } from './steps.ts';
+import { isSpent, type Wish } from './wish.ts';
 
 const retryWords = /\bre-?try\b|\bresume\b|\btry (?:it |that )?again\b/;
 
@@ -52,7 +45,10 @@ function propose(read: Reading, { pieces, facts }: Wish, context: Context): Comm
   if (reading.clauses.length > 0) return [...proposeSteps(reading, pieces, context, facts), ...drops];
   const change = proposeChange(reading, pieces, context, facts);
   if (change !== undefined) return [asRepetition(change, reading.cues, context, facts), ...drops];
-  return drops.length > 0 ? drops : [talkAbout(reading, context)];
+  if (drops.length > 0) return drops;
+  // What the plan does not have needs no taking out: it stays as it is.
+  const isGone = plan.length > 0 && read.dropped.length + read.rejected.length > 0;
+  return isGone ? [{ type: 'show' }] : [talkAbout(reading, context)];
 }
 
 /** The first step or change is about these variants; what comes after it goes on from there. */
