@@ -4,9 +4,9 @@
  *
  *   npm run eval:local [-- FILE] [--sample N] [--gguf FILE] [--show]
  *
- * FILE has conversations as in test/agent/score.ts; N of them are played, spread evenly (default 12: ten to
- * thirty minutes on two cores). The model is a tiny one that understands next to nothing, so the share of exact replies is
- * low; `--gguf` takes another. `--show` prints each turn.
+ * FILE has conversations as in test/agent/score.ts; N of them are played, spread evenly (default 12: ten to thirty
+ * minutes on two cores). The model is a tiny one that understands next to nothing, so few replies are exact; `--gguf`
+ * takes another. `--show` prints each turn.
  */
 import { subscribe } from 'node:diagnostics_channel';
 import { mkdir } from 'node:fs/promises';
