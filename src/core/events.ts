@@ -39,6 +39,8 @@ export const eventSchema = z.discriminatedUnion('type', [
     attempt: z.number().int().positive(),
     runner: z.string(),
     inputs: z.record(z.string(), z.unknown()),
+    /** GPUs that this attempt alone may use, by device id. */
+    gpus: z.array(z.string()).optional(),
   }),
   ofAttempt.extend(taskProgressSchema.shape),
   ofAttempt.extend({

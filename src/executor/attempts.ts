@@ -84,7 +84,9 @@ export function createAttempts(options: AttemptsOptions): Attempts {
     const ids: AttemptIds = { ...idsOf(run, task), attempt_id: attempt.attemptId };
     const startedAtMs = task.startedAtMs ?? clock.now();
     const seconds = () => (clock.now() - startedAtMs) / 1000;
-    const forgetLimit = clock.at(clock.now() + attempt.limits.timeoutMs, () => stop.abort(timedOut(attempt)));
+    // Counted from its own start, whichever process it was that started it.
+    const limitAtMs = (task.attemptStartedAtMs ?? clock.now()) + attempt.limits.timeoutMs;
+    const forgetLimit = clock.at(limitAtMs, () => stop.abort(timedOut(attempt)));
     const onReport = (report: AttemptReport) => record({ ...ids, ...report });
 
     async function toTheEnd(): Promise<TrainyardEvent> {
@@ -132,10 +134,10 @@ export function createAttempts(options: AttemptsOptions): Attempts {
     },
 
     async recover(run, task) {
-      const lease = capacity.take(task.node.task, task.inputs);
-      const attempt = describeAttempt(task, lease?.limits ?? { cpuThreads: 1, memoryMib: 0, gpus: [] });
+      const lease = capacity.retake(task.node.task, task.inputs, task.gpus);
+      const attempt = describeAttempt(task, lease.limits);
       const running = await runnerFor(attempt.task).find(attempt);
-      track(run, task, attempt, lease?.release ?? (() => {}), async () => {
+      track(run, task, attempt, lease.release, async () => {
         if (running !== undefined) return running;
         throw new RetryableError('task_lost', 'The task was not running any more when Trainyard started again.');
       });

@@ -20,6 +20,8 @@ export interface Lease {
 export interface Capacity {
   /** Undefined while there is no room; what is held by nobody else is always granted, so nothing starves. */
   take(task: Task, inputs: Record<string, unknown>): Lease | undefined;
+  /** What an attempt of an earlier process holds already, whether there is room or not. */
+  retake(task: Task, inputs: Record<string, unknown>, gpus: readonly string[]): Lease;
 }
 
 const maxLightTasks = 16;
@@ -35,39 +37,47 @@ export function createCapacity(machine: Machine, heavyTasks: number): Capacity {
   let heavy = 0;
   let light = 0;
 
-  function takeLight({ memoryMib }: TaskNeeds): Lease | undefined {
-    if (light >= maxLightTasks) return undefined;
+  function lendLight({ memoryMib }: TaskNeeds): Lease {
     light += 1;
-    return {
-      limits: { cpuThreads: 1, memoryMib, gpus: [] },
-      release: () => {
-        light -= 1;
-      },
-    };
+    return { limits: { cpuThreads: 1, memoryMib, gpus: [] }, release: once(() => (light -= 1)) };
   }
 
-  function takeHeavy({ memoryMib, gpu }: TaskNeeds): Lease | undefined {
-    const wantsGpu = gpu !== 'none' && machine.gpus.length > 0;
-    if (heavy >= heavyTasks || (heavy > 0 && memoryMib > freeMemoryMib)) return undefined;
-    if (wantsGpu && freeGpus.size === 0) return undefined;
-    const gpus = wantsGpu ? [...freeGpus].slice(0, 1) : [];
+  function lendHeavy({ memoryMib }: TaskNeeds, gpus: readonly string[]): Lease {
     for (const id of gpus) freeGpus.delete(id);
     heavy += 1;
     freeMemoryMib -= memoryMib;
-    return {
-      limits: { cpuThreads, memoryMib: Math.max(memoryMib, memoryShareMib), gpus },
-      release: () => {
-        heavy -= 1;
-        freeMemoryMib += memoryMib;
-        for (const id of gpus) freeGpus.add(id);
-      },
-    };
+    const release = once(() => {
+      heavy -= 1;
+      freeMemoryMib += memoryMib;
+      for (const id of gpus) if (machine.gpus.includes(id)) freeGpus.add(id);
+    });
+    return { limits: { cpuThreads, memoryMib: Math.max(memoryMib, memoryShareMib), gpus }, release };
+  }
+
+  function takeHeavy(needs: TaskNeeds): Lease | undefined {
+    const wantsGpu = needs.gpu !== 'none' && machine.gpus.length > 0;
+    if (heavy >= heavyTasks || (heavy > 0 && needs.memoryMib > freeMemoryMib)) return undefined;
+    if (wantsGpu && freeGpus.size === 0) return undefined;
+    return lendHeavy(needs, wantsGpu ? [...freeGpus].slice(0, 1) : []);
   }
 
   return {
     take(task, inputs) {
       const needs = task.needs(inputs);
-      return task.requiresIsolation ? takeHeavy(needs) : takeLight(needs);
+      if (task.requiresIsolation) return takeHeavy(needs);
+      return light < maxLightTasks ? lendLight(needs) : undefined;
     },
+    retake(task, inputs, gpus) {
+      const needs = task.needs(inputs);
+      return task.requiresIsolation ? lendHeavy(needs, gpus) : lendLight(needs);
+    },
+  };
+}
+
+function once(release: () => void): () => void {
+  let released = false;
+  return () => {
+    if (!released) release();
+    released = true;
   };
 }

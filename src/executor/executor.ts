@@ -153,7 +153,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
       const lease = capacity.take(task.node.task, inputs);
       full[weight] = lease === undefined;
       if (lease === undefined) return undefined;
-      const previous = task.attemptId;
+      const previous = task.attemptId ?? task.resumesFrom;
       starts.push(() => attempts.start(run, task, lease, previous));
       return {
         type: 'task_started',
@@ -163,6 +163,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
         attempt: task.attempts + 1,
         runner: runnerFor(task.node.task).name,
         inputs,
+        ...(lease.limits.gpus.length > 0 && { gpus: [...lease.limits.gpus] }),
       };
     } catch (error) {
       return { type: 'task_failed', ...idsOf(run, task), error: toTaskError(error), seconds: 0 };

@@ -15,6 +15,12 @@ export interface TaskRun {
   attempts: number;
   /** The latest try. */
   attemptId?: string;
+  /** When it started, in ms since 1970. */
+  attemptStartedAtMs?: number;
+  /** GPUs that it holds. */
+  gpus: readonly string[];
+  /** The try of an earlier round that stopped short, whose checkpoint the next one goes on from. */
+  resumesFrom?: string;
   /** Bytes of that try's `events.jsonl` that are in the journal. */
   offset: number;
   /** When the first try of this round started, in ms since 1970. */
@@ -73,7 +79,7 @@ export function beginRun(frame: Frame & EventOf<'pipeline_submitted'>, checked: 
 }
 
 function notStarted() {
-  return { state: 'waiting' as const, attempts: 0, offset: 0, inputs: {}, outputs: {} };
+  return { state: 'waiting' as const, attempts: 0, offset: 0, gpus: [], inputs: {}, outputs: {} };
 }
 
 function dependantsOf({ nodes }: CheckedPipeline): Map<string, string[]> {
@@ -126,7 +132,7 @@ export function applyFrame(run: PipelineRun, frame: Frame): void {
       return;
     case 'pipeline_retried':
       if (frame.inputs !== undefined) override(run, frame.inputs);
-      return reopen(run);
+      return reopen(run, new Set(Object.keys(frame.inputs ?? {})));
     case 'pipeline_finished':
       run.state = frame.state;
       return;
@@ -148,6 +154,8 @@ function startTask(run: PipelineRun, task: TaskRun, frame: Frame & EventOf<'task
   task.state = 'running';
   task.attempts = frame.attempt;
   task.attemptId = frame.attempt_id;
+  task.attemptStartedAtMs = Date.parse(frame.time);
+  task.gpus = frame.gpus ?? [];
   task.offset = 0;
   task.inputs = frame.inputs;
   task.startedAtMs ??= Date.parse(frame.time);
@@ -194,15 +202,20 @@ function override(run: PipelineRun, inputs: NodeInputs): void {
   run.checked = { pipeline: overrideInputs(run.checked.pipeline, inputs), nodes };
 }
 
-/** Every node that did not succeed waits again; what succeeded stays. */
-function reopen(run: PipelineRun): void {
+/**
+ * Every node that did not succeed waits again; what succeeded stays. A node with other inputs begins anew, the
+ * others go on from their last checkpoint.
+ */
+function reopen(run: PipelineRun, changed: ReadonlySet<string>): void {
   run.state = 'running';
   run.cancelRequested = false;
   run.doomed.clear();
   for (const task of run.tasks.values()) {
     if (task.state === 'succeeded' || task.state === 'waiting' || task.state === 'running') continue;
     const { task_id, node, waitingFor } = task;
-    run.tasks.set(node.node_id, { task_id, node, waitingFor, ...notStarted() });
+    const previous = changed.has(node.node_id) ? undefined : (task.attemptId ?? task.resumesFrom);
+    const resumes = previous === undefined ? {} : { resumesFrom: previous };
+    run.tasks.set(node.node_id, { task_id, node, waitingFor, ...notStarted(), ...resumes });
     run.open += 1;
     if (waitingFor === 0) run.ready.add(node.node_id);
   }

@@ -47,6 +47,13 @@ const behaviours = {
     if (batch_size > 4) finish({ version: 1, status: 'failed', error });
     else succeed();
   },
+  // Gets half-way, and to the end where it goes on from there.
+  resumable: async () => {
+    mkdirSync(join(folder, 'checkpoint'), { recursive: true });
+    writeFileSync(join(folder, 'checkpoint', 'half'), '');
+    if (spec.resume_from) succeed();
+    else finish({ version: 1, status: 'failed', error: { kind: 'terminal', code: 'stopped', message: 'Half-way.' } });
+  },
   retryable: async () =>
     finish({ version: 1, status: 'failed', error: { kind: 'retryable', code: 'busy', message: 'Busy.' } }),
   crash: async () => {

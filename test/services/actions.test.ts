@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createAgent } from '../../agent/index.ts';
 import type { Reply } from '../../src/core/reply.ts';
 import { type Act, createActions } from '../../src/services/actions.ts';
@@ -83,6 +83,21 @@ describe('a run that was out of memory', () => {
     await expect(act('retry', { inputs: { batch_size: 0 } }, ann)).rejects.toThrow(/batch_size/);
     await expect(act('retry', { inputs: { learning_rate: 1 } }, ann)).rejects.toThrow(/takes learning_rate/);
     expect(workshop.frames(id)).toHaveLength(before);
+  });
+});
+
+describe('a retry', () => {
+  it('goes on from the checkpoint of the try before', async () => {
+    const id = await run({ behaviour: 'resumable' });
+    await act('retry', {}, ann);
+    await workshop.frame(id, 'task_succeeded', 'tune');
+  });
+
+  it('with other values begins anew', async () => {
+    const id = await run({ behaviour: 'resumable' });
+    await act('retry', { inputs: { batch_size: 2 } }, ann);
+    await workshop.frame(id, 'task_started', 'tune');
+    await vi.waitUntil(() => workshop.frames(id).filter((frame) => frame.type === 'task_failed').length === 2);
   });
 });
 
