@@ -47,10 +47,15 @@ export function groundCommands(
   const said = { now: readSaid(messages.slice(-1), planned, world), ever: readSaid(messages, planned, world) };
   const invented: string[] = [];
   const grounded = commands.flatMap((command) => groundCommand(command, said, world, invented));
-  const warnings = [...new Set(invented)].map(
-    (what) => `The model proposed ${what}, which nobody said; I left it out.`,
-  );
-  return { commands: grounded, warnings };
+  return { commands: grounded, warnings: warningOf([...new Set(invented)]) };
+}
+
+const mostNamed = 5;
+
+function warningOf(invented: readonly string[]): string[] {
+  if (invented.length === 0) return [];
+  const more = invented.length > mostNamed ? ` and ${invented.length - mostNamed} more` : '';
+  return [`The model proposed what nobody said; I left it out: ${invented.slice(0, mostNamed).join(', ')}${more}.`];
 }
 
 function readSaid(messages: readonly string[], planned: readonly unknown[], { names, lexicon }: GroundingWorld): Said {
@@ -96,7 +101,7 @@ function groundCommand(command: Command, said: Saying, world: GroundingWorld, in
       return [{ ...command, ...groundParts(command, said, world, invented) }];
     case 'retry': {
       const id = command.id !== null && isSaid(command.id, said.ever) ? command.id : null;
-      const settings = groundSettings(command.settings, said.now, invented);
+      const settings = groundSettings(command.settings, said.now, world, invented);
       return proven(command.type, { ...command, id, settings }, said.now, invented);
     }
     case 'action':
@@ -171,11 +176,11 @@ function groundParts(
   return {
     models: models.flatMap((name) => groundName('model', name, said, world, invented)),
     datasets: datasets.flatMap((wish): DatasetWish[] => {
-      const kept = groundSettings(wish.settings, said.now, invented);
+      const kept = groundSettings(wish.settings, said.now, world, invented);
       const [name] = wish.name === null ? [] : groundName('dataset', wish.name, said, world, invented);
       return name === undefined && kept.length === 0 ? [] : [{ name: name ?? null, settings: kept }];
     }),
-    settings: groundSettings(settings, said.now, invented),
+    settings: groundSettings(settings, said.now, world, invented),
   };
 }
 
@@ -203,12 +208,24 @@ function groundName(
   return [];
 }
 
-function groundSettings(settings: readonly Setting[], said: Said, invented: string[]): Setting[] {
+function groundSettings(
+  settings: readonly Setting[],
+  said: Said,
+  { catalogue }: GroundingWorld,
+  invented: string[],
+): Setting[] {
   return settings.flatMap(({ input, values }) => {
-    const kept = values.filter((value) => isSaid(value, said));
+    const kept = values.filter((value) => isSaid(value, said) && !isWordForNumber(value, input, catalogue));
     for (const value of values.filter((other) => !kept.includes(other))) invented.push(`${input} = ${String(value)}`);
     return kept.length === 0 ? [] : [{ input, values: kept }];
   });
+}
+
+/** "quantize" as a number of epochs: a value out of its range is the user's to hear of, a word is the model's slip. */
+function isWordForNumber(value: unknown, input: string, catalogue: Catalogue): boolean {
+  if (typeof value !== 'string' || !Number.isNaN(Number(value))) return false;
+  const field = [...catalogue.values()].map(({ inputFields }) => inputFields.get(input)).find(Boolean);
+  return field?.jsonTypes.every((type) => type === 'number' || type === 'integer') ?? false;
 }
 
 function isSaid(value: string | number | boolean, { text, values }: Said): boolean {

@@ -22,8 +22,9 @@ export function createLadder(
   const jsonSchema = toJsonSchema(schema);
   const takes = { form: 0, temperature: true };
 
-  async function tryForm(form: number, messages: readonly Message[], calls: Calls): Promise<Proposed> {
-    const temperature = takes.temperature ? { temperature: 0 } : {};
+  async function tryForm(form: number, messages: readonly Message[], asked: number, calls: Calls): Promise<Proposed> {
+    // A repair at temperature 0 brings the same words again.
+    const temperature = takes.temperature && messages.length === asked ? { temperature: 0 } : {};
     const request = { messages, form: forms[form] ?? 'json_object', schema: jsonSchema, ...temperature };
     const { text, isCut } = await calls.make((signal) => server.propose(request, signal));
     return { proposal: readProposal(text, isCut, schema), text };
@@ -55,7 +56,7 @@ export function createLadder(
     for (;;) {
       const { form } = takes;
       try {
-        const proposed = await tryForm(form, messages, calls);
+        const proposed = await tryForm(form, messages, asked.length, calls);
         takes.form = form;
         return proposed;
       } catch (error) {

@@ -40,16 +40,23 @@ export function createProposalSchema(catalogue: Catalogue) {
   const text = z.string().nullable().default(null);
   const task = z.enum(steps.map(({ name }) => name)).register(parts, { id: 'task' });
   const setting = z
-    .object({ input: z.enum([...settable]), values: listOf(z.union([z.string(), z.number()])) })
+    .object({ input: z.enum([...settable]), values: most(16, listOf(z.union([z.string(), z.number()]))) })
     .register(parts, { id: 'setting' });
   const dataset = z
     .object({ name: text, split: text, max_samples: z.number().nullable().default(null) })
     .register(parts, { id: 'dataset' });
   const settings = settingsOf(setting);
-  const varied = { models: listOf(z.string()), datasets: listOf(dataset, (name) => ({ name })), settings };
-  const step = z.object({ task, model_from: listOf(z.string()), ...varied }).register(parts, { id: 'step' });
+  const varied = {
+    models: most(8, listOf(z.string())),
+    datasets: most(
+      6,
+      listOf(dataset, (name) => ({ name })),
+    ),
+    settings: most(10, settings),
+  };
+  const step = z.object({ task, model_from: most(3, listOf(z.string())), ...varied }).register(parts, { id: 'step' });
   const command = z.discriminatedUnion('type', [
-    z.object({ type: z.literal('run'), extend: z.boolean(), steps: listOf(step) }),
+    z.object({ type: z.literal('run'), extend: z.boolean(), steps: most(12, listOf(step)) }),
     z.object({ type: z.literal('set'), task: task.nullable().default(null), ...varied, instead_of: text }),
     z.object({ type: z.literal('drop'), tasks: listOf(task) }),
     z.object({ type: z.literal('repeat'), ...varied }),
@@ -59,7 +66,7 @@ export function createProposalSchema(catalogue: Catalogue) {
       type: z.literal('action'),
       name: z.enum(actions),
       id: text,
-      ids: z.array(z.string()).nullable().default(null),
+      ids: most(8, z.array(z.string())).nullable().default(null),
       task_name: text,
       filter_type: z.enum(taskTypes).nullable().default(null),
       path: text,
@@ -67,7 +74,7 @@ export function createProposalSchema(catalogue: Catalogue) {
     z.object({ type: z.literal('talk'), topic: z.enum(topics) }),
   ]);
   const named = namedActions({ simple, topics, actions });
-  return z.preprocess(wrapCommands, z.object({ commands: z.array(z.preprocess(named, command)).min(1) }));
+  return z.preprocess(wrapCommands, z.object({ commands: most(6, z.array(z.preprocess(named, command)).min(1)) }));
 }
 
 export type ProposalSchema = ReturnType<typeof createProposalSchema>;
@@ -140,4 +147,9 @@ function toWish({ name, split, max_samples }: ProposedDataset): DatasetWish {
     ...(max_samples === null ? [] : [{ input: 'max_samples', values: [max_samples] }]),
   ];
   return { name: name === '' ? null : name, settings };
+}
+
+/** A bound that a server can hold a model to: without one a small model may never find the end of a list. */
+function most<Item extends z.ZodType>(count: number, list: Item): Item {
+  return list.meta({ maxItems: count });
 }

@@ -135,20 +135,25 @@ function toFailure(error: unknown): CallFailed {
   if (error instanceof APIConnectionError) return new CallFailed('it could not be reached', undefined, cause);
   if (!(error instanceof APIError) || error.status === undefined) return new CallFailed('it failed', undefined, cause);
   const pauseMs = isPassing(error) ? askedPauseMs(error.headers) : undefined;
-  const reason = `it answered ${error.status}`;
+  const isTooLong = tooLong.test(`${error.code} ${error.message}`);
+  const reason = isTooLong ? 'the conversation does not fit into its context' : `it answered ${error.status}`;
   if (pauseMs === undefined || pauseMs <= longestPauseMs)
     return new CallFailed(reason, remedyFor(error, pauseMs), cause);
   return new CallFailed(`${reason} and asks to wait for ${Math.ceil(pauseMs / 1000)} s`, undefined, cause);
 }
 
+const tooLong = /context.{0,9}(?:length|size|window)|too long/i;
+
 function remedyFor(error: APIError, pauseMs: number | undefined): Remedy {
+  const about = `${error.param} ${error.code} ${error.message}`;
+  // llama-cpp-python refuses a form that it does not know with 500.
+  if (/response_format|json_schema|tool_choice/i.test(about)) return { do: 'change the form' };
   // Jitter: many turns that failed together do not come back together.
   if (isPassing(error)) return { do: 'wait', pauseMs: pauseMs ?? usualPauseMs * (1 + Math.random()) };
   if (![400, 422, 501].includes(error.status ?? 0)) return { do: 'nothing' };
-  const about = `${error.param} ${error.code} ${error.message}`;
   // Models that reason take their own temperature alone.
   if (/temperature/i.test(about)) return { do: 'leave out the temperature' };
-  const isForm = !/content_filter|context.{0,9}(?:length|size|window)|too long/i.test(about);
+  const isForm = !tooLong.test(about) && !/content_filter/i.test(about);
   return { do: isForm ? 'change the form' : 'nothing' };
 }
 

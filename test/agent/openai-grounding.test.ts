@@ -89,6 +89,12 @@ describe('what a model invents', () => {
     expect(JSON.stringify(reply.kind === 'plan' ? reply.pipeline : {})).not.toMatch(/phi|num_epochs/);
   });
 
+  test('a word as a number does not refuse the message', async () => {
+    const steps = { ...gpt2OnSquad, settings: [setting('num_epochs', 'finetune')] };
+    const reply = await proposed('finetune gpt2 on squad', propose(run(steps)));
+    expect(inputsOf(reply, 'finetune')).toEqual([{ model_name: 'gpt2' }]);
+  });
+
   test('a number in another notation is what was said', async () => {
     const steps = { ...gpt2OnSquad, settings: [setting('learning_rate', 0.0002)] };
     const reply = await proposed('finetune gpt2 on squad with lr 2e-4', propose(run(steps)));

@@ -65,7 +65,7 @@ describe('the openai engine', () => {
     ['fails', 2, 'answered 500', fails(500)],
     ['has too many requests', 2, 'answered 429', fails(429)],
     ['takes no form', 2, 'answered 400', fails(400)],
-    ['finds the message too long', 1, 'answered 400', fails(400, {}, 'exceeds the maximum context length')],
+    ['finds the message too long', 1, 'not fit into its context', fails(400, {}, 'exceeds the maximum context length')],
     ['is not authorized', 1, 'answered 401', fails(401)],
     ['refuses', 1, 'refused', refuses('I cannot help with that')],
     ['never answers', 2, 'empty', noChoices()],
