@@ -12,17 +12,37 @@ const magnitudes: Record<string, number> = {
 };
 
 /** Number words as amounts, magnitudes multiplied out: "two thousand" and "2k" are 2000. */
-export function withAmounts(items: readonly Item[]): Item[] {
+export function withAmounts(written: readonly Item[]): Item[] {
+  const items = spelledOut(written);
   const made: Item[] = [];
   items.forEach((item, at) => {
     const last = made.at(-1);
     const factor = last?.k === 'amount' ? magnitudeOf(item) : undefined;
     if (isOneOf(item, items[at + 1], items[at + 2])) made.push({ k: 'amount', value: 1, small: false, said: '1' });
-    else if (item.k === 'number') made.push(numberWord(items, item, at));
     else if (last?.k === 'amount' && factor !== undefined) made[made.length - 1] = multiplied(last, factor, item);
+    else if (item.k === 'number') made.push(numberWord(items, item, at));
     else if (!(isHyphen(item) && last?.k === 'amount')) made.push(item);
   });
   return made;
+}
+
+/** "twelve hundred", "two thousand five hundred", "thirty two": one number in several words. */
+function spelledOut(items: readonly Item[]): Item[] {
+  const made: Item[] = [];
+  for (const item of items) {
+    const last = made.at(-1);
+    const joined = last?.k === 'number' && item.k === 'number' ? joinedNumber(last.value, item.value) : undefined;
+    if (joined === undefined) made.push(item);
+    else made[made.length - 1] = { ...(last as ItemOf<'number'>), value: joined };
+  }
+  return made;
+}
+
+/** As numbers are spoken: what is larger multiplies, what is smaller than the last place adds. */
+function joinedNumber(first: number, second: number): number | undefined {
+  if (second === 100 || second === 1000) return first < second ? first * second : undefined;
+  const place = [1000, 100, 10].find((one) => first % one === 0);
+  return place !== undefined && first > second && second < place ? first + second : undefined;
 }
 
 /** "an epoch", "another epoch"; but not "an epoch count of 3". */
@@ -37,6 +57,7 @@ function isHyphen(item: Item | undefined): boolean {
 }
 
 function magnitudeOf(item: Item): number | undefined {
+  if (item.k === 'number') return item.value === 100 || item.value === 1000 ? item.value : undefined;
   return item.k === 'unknown' || item.k === 'mark' ? magnitudes[item.text.toLowerCase()] : undefined;
 }
 

@@ -2,7 +2,7 @@
 import type { NameKind, Names } from '../../aliases.ts';
 import { readTokens, type Token } from './lexer.ts';
 import type { Lexicon, Sense } from './lexicon.ts';
-import { exactName, type FoundName, familyName, misspeltName } from './names-in-text.ts';
+import { exactName, type FoundName, familyName, misspeltName, qualified, textOf } from './names-in-text.ts';
 
 /** A piece of a message with its meaning; what follows reads these and no longer the words. */
 export type Item =
@@ -126,13 +126,18 @@ function nameItem({ kind, said, settled }: Omit<FoundName, 'length'>): ItemOf<'n
 function readKnown(reader: Reader, at: number): Read | undefined {
   const phrase = reader.lexicon.find(wordsFrom(reader.tokens, at));
   const name = exactName(reader, at);
-  if (name !== undefined && name.length >= (phrase?.length ?? 0)) return { item: nameItem(name), length: name.length };
+  if (name !== undefined && name.length >= (phrase?.length ?? 0)) return readName(reader, at, name);
   // A family's name goes before a small word, and before no other.
   const mayBeFamily = phrase === undefined || (phrase.length === 1 && phrase.sense.k === 'word');
   const family = mayBeFamily ? familyName(reader, at) : undefined;
-  if (family !== undefined) return { item: nameItem(family), length: family.length };
-  const text = reader.tokens[at]?.text ?? '';
+  if (family !== undefined) return readName(reader, at, family);
+  const text = textOf(reader.tokens.slice(at, at + (phrase?.length ?? 1)));
   return phrase && { item: { ...phrase.sense, text }, length: phrase.length };
+}
+
+function readName(reader: Reader, at: number, found: FoundName): Read {
+  const name = qualified(reader, at, found);
+  return { item: nameItem(name), length: name.length };
 }
 
 function wordsFrom(tokens: readonly Token[], at: number): string[] {

@@ -10,12 +10,28 @@ interface NameReader {
 }
 
 const longestName = 6;
+/** What a model of a family is told apart by, beside its size. */
+const variant = /^(instruct|chat|mini|small|medium|large|xl|coder)$/;
 
 export interface FoundName {
   kind: NameKind;
   said: string;
   settled: boolean;
   length: number;
+}
+
+/** "the llama 2 with 13b", "llama 3.1 8b, the instruct version": a size or a variant that is told behind the name. */
+export function qualified({ tokens, names }: NameReader, at: number, found: FoundName): FoundName {
+  const end = at + found.length;
+  const linked = tokens.slice(end).findIndex(({ lower }) => !/^(,|\(|-|with|in|as|the|at|its)$/.test(lower));
+  const part = tokens[end + linked];
+  if (found.kind !== 'model' || linked < 1 || linked > 3 || part === undefined) return found;
+  const isSize = /^\d+(\.\d+)?[bm]$/.test(part.lower) && tokens[end]?.lower !== ',';
+  const isVariant = variant.test(part.lower) && tokens[end + linked - 1]?.lower === 'the';
+  const said = `${found.said} ${part.text}`;
+  const resolved = isSize || isVariant ? names.resolve('model', said) : undefined;
+  if (resolved === undefined || !isFound(resolved)) return found;
+  return { kind: 'model', said, settled: resolved.kind === 'known', length: found.length + linked + 1 };
 }
 
 /** A run of up to five words that is exactly a known name. */
@@ -77,7 +93,7 @@ function continuesName(tokens: readonly Token[], at: number): boolean {
   return token !== undefined && (token.kind === 'number' || isNamePart(token)) && !countsSomething(tokens, at + 1);
 }
 
-function textOf(tokens: readonly Token[]): string {
+export function textOf(tokens: readonly Token[]): string {
   return tokens.map(({ text }) => text).join(' ');
 }
 
@@ -85,8 +101,7 @@ function textOf(tokens: readonly Token[]): string {
 function isNamePart(token: Token): boolean {
   return (
     token.kind === 'word' &&
-    (/^v?\d/.test(token.lower) ||
-      /^(instruct|chat|hf|base|mini|small|medium|large|xl|raw|cleaned|coder|it|code)$/.test(token.lower))
+    (/^v?\d/.test(token.lower) || variant.test(token.lower) || /^(hf|base|raw|cleaned|it|code)$/.test(token.lower))
   );
 }
 

@@ -66,7 +66,7 @@ export function ownerOf(items: readonly Item[], row: Row, pending: string | unde
 
 /** Whether an input stands right before: "rank of 8". */
 function isNamedAt(items: readonly Item[], at: number): boolean {
-  const before = items.slice(Math.max(0, at - 3), at).findLast((item) => !isWord(item, 'is', 'to', 'of'));
+  const before = items.slice(Math.max(0, at - 3), at).findLast((item) => !isWord(item, 'is', 'to', 'of', 'on', 'each'));
   return before?.k === 'field';
 }
 
@@ -81,9 +81,10 @@ function fieldBehind(items: readonly Item[], at: number): { field: string; unit:
   return { field: found.field, unit: found.unit, at: reach };
 }
 
-/** What may stand between a number and its unit: "3 full epochs", "500 training steps". */
+/** What may stand between a number and its unit: "3 full epochs", "500 training steps", "128 calibration samples". */
 function isFiller(item: Item | undefined): boolean {
   if (item?.k === 'task') return item.form === 'ing';
+  if (item?.k === 'noun') return item.n === 'calibration';
   return isWord(item, 'filler', 'is', 'of', 'the') || (item?.k === 'word' && item.text === 'as');
 }
 

@@ -1,5 +1,6 @@
 /** An environment and its packages: "an isolated env with torch 2.1 and peft". */
 import type { Piece } from '../values.ts';
+import type { SmallWord } from '../vocabulary/small-words.ts';
 import { type Clause, newClause } from './clause.ts';
 import { ahead, around, isValueOf, isWord, type Parse } from './parse.ts';
 
@@ -34,7 +35,11 @@ function isIntroduced({ pieces, at }: Parse): boolean {
 }
 
 function isMade(parse: Parse): boolean {
-  return around(parse, -1, -2, -3, -4).some((piece) => isWord(piece, 'make', 'also'));
+  return saysBefore(parse, 'make', 'also');
+}
+
+function saysBefore(parse: Parse, ...words: SmallWord[]): boolean {
+  return around(parse, -1, -2, -3, -4).some((piece) => isWord(piece, ...words));
 }
 
 /** An environment that is spoken of within a step's words serves that step and those after it. */
@@ -42,7 +47,8 @@ function placeEnvironment(parse: Parse): Clause {
   const { current, clauses } = parse;
   const clause = newClause('create_env', 'noun');
   if (current !== undefined && !isMade(parse) && clauses.includes(current)) {
-    clauses.splice(clauses.indexOf(current), 0, clause);
+    const servesAll = saysBefore(parse, 'both', 'each', 'three', 'them');
+    clauses.splice(servesAll ? 0 : clauses.indexOf(current), 0, clause);
   } else {
     clauses.push(clause);
     parse.current = clause;

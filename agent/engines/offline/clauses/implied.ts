@@ -1,4 +1,5 @@
 /** Steps that no word names: values, bits and questions ask for them. */
+import type { Piece } from '../values.ts';
 import { newClause } from './clause.ts';
 import type { Parse } from './parse.ts';
 import { begin } from './steps.ts';
@@ -20,4 +21,30 @@ export function quantizeByBits({ clauses, deferred, facts, loose, planned }: Par
   if (bits === undefined || makesModels || planned.size > 0 || models.length === 0 || !facts.has('ptq')) return;
   loose.settings.delete('bits');
   clauses.unshift({ ...newClause('ptq', 'implied'), models: models.splice(0), settings: new Map([['bits', bits]]) });
+}
+
+/** "how much accuracy does phi-2 lose at 4 bits?": measured before and after the quantization. */
+export function evaluateLoss({ clauses, cues, facts, loose, pieces, planned }: Parse): void {
+  const quantizer = clauses.find(({ task }) => facts.quantizes(task));
+  const measured = clauses.find(({ task }) => task === 'evaluate');
+  const isAsked = cues.has('loss') && (isQuestion(pieces) || cues.has('check'));
+  if (
+    !isAsked ||
+    (measured !== undefined && quantizer?.form !== 'implied') ||
+    quantizer === undefined ||
+    planned.size > 0 ||
+    !facts.has('evaluate')
+  )
+    return;
+  const evaluation = measured ?? newClause('evaluate', 'implied');
+  if (measured === undefined) clauses.push(evaluation);
+  evaluation.from = ['before', 'after'].map((side) => `${side}:${quantizer.task}`);
+  const calibrates = quantizer.settings.has('method') || quantizer.cues.has('calibration');
+  evaluation.datasets.push(...loose.datasets.splice(0), ...(calibrates ? [] : quantizer.datasets.splice(0)));
+}
+
+function isQuestion(pieces: readonly Piece[]): boolean {
+  const [first] = pieces;
+  const opens = first !== undefined && 'text' in first && /^(how|what|does|do)$/i.test(first.text ?? '');
+  return opens || pieces.some((piece) => piece.k === 'mark' && piece.text === '?');
 }

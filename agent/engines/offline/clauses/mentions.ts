@@ -1,4 +1,5 @@
 /** How a task is mentioned: as the manner, the result or the past of a step, or as the one that was told before. */
+import type { Piece } from '../values.ts';
 import type { TaskForm } from '../vocabulary/task-words.ts';
 import type { Clause } from './clause.ts';
 import {
@@ -58,14 +59,29 @@ export function isResultNoun(parse: Parse, task: string, form: TaskForm): boolea
 
 export function isMeantAgain(parse: Parse, known: Clause, form: TaskForm, order: Order | undefined): boolean {
   if (known.cues.delete('implied')) return true;
+  if (form === 'verb' && repeatsVerb(parse, known)) return true;
   if (saysNear(parse, 'again', 'also')) return false;
   if (order !== undefined) return true;
   if (form === 'ing') return !(namesModelNext(parse) || continuesResult(parse));
   if (form !== 'verb') return says(parse, -1, 'the', 'for') || parse.newSentence;
-  // "I want to finetune gpt2. Finetune it on squad." is one step told in two sentences.
-  const lacksDataset = parse.facts.takesDataset(known.task) && known.datasets.length === 0;
-  const another = says(parse, -1, 'then') || says(parse, -2, 'then');
-  return lacksDataset && says(parse, 1, 'it') && !another && parse.clauses.at(-1) === known;
+  return false;
+}
+
+/** "I want to adapt gpt2 to squad, so finetune it for 2 epochs": one step, told on with what it lacks. */
+function repeatsVerb(parse: Parse, known: Clause): boolean {
+  const another = around(parse, -1, -2).some((piece) => isWord(piece, 'then', 'again'));
+  if (another || !says(parse, 1, 'it') || parse.clauses.at(-1) !== known) return false;
+  const behind = parse.pieces.slice(parse.at + 1);
+  const end = behind.findIndex((piece) => piece.k === 'task' || isWord(piece, 'then', 'again'));
+  return !(end < 0 ? behind : behind.slice(0, end)).some((piece) => hasAlready(parse, known, piece));
+}
+
+/** Whether the step has its own of what is named here. */
+function hasAlready({ facts }: Parse, { task, models, datasets, settings }: Clause, piece: Piece): boolean {
+  if (piece.k === 'value') return settings.has(piece.field) && facts.takes(task, piece.field);
+  if (isModel(piece)) return models.length > 0;
+  const isData = isDataset(piece) || piece.k === 'path' || piece.k === 'hub';
+  return isData && facts.takesDataset(task) && datasets.length > 0;
 }
 
 /** "then continue finetuning the result on dolly". */

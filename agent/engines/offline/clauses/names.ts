@@ -1,5 +1,6 @@
 /** Names of models and datasets, and the steps that they belong to. */
 import type { ItemOf } from '../items.ts';
+import type { Piece } from '../values.ts';
 import { type Clause, newClause, pushNew } from './clause.ts';
 import { around, corrects, isModel, isNoun, isWord, type Parse, peek, says } from './parse.ts';
 
@@ -66,10 +67,16 @@ export function putDataset(clause: Clause, said: string): void {
 /** Where a dataset belongs: to calibration where that is the talk, else to the step being spoken of. */
 function datasetTaker(parse: Parse): Clause | undefined {
   const { current, clauses, facts } = parse;
-  const calibrates = around(parse, -4, -3, -2, -1, 1, 2, 3).some((piece) => isNoun(piece, 'calibration'));
-  const quantizer = calibrates ? clauses.findLast(({ task }) => facts.quantizes(task)) : undefined;
+  const quantizer = calibrates(parse) ? clauses.findLast(({ task }) => facts.quantizes(task)) : undefined;
   if (quantizer !== undefined) return quantizer;
   return current !== undefined && takesDatasetName(parse, current) && !isOfNext(parse, current) ? current : undefined;
+}
+
+/** "calibrate it with 128 samples of wikitext", "wikitext as the calibration set". */
+function calibrates({ pieces, at }: Parse): boolean {
+  const isOther = (piece: Piece) => piece.k === 'task' || piece.k === 'name' || isWord(piece, 'then');
+  const before = pieces.slice(pieces.slice(0, at).findLastIndex(isOther) + 1, at);
+  return [...before.slice(-8), ...pieces.slice(at + 1, at + 4)].some((piece) => isNoun(piece, 'calibration'));
 }
 
 /** "then gsm8k eval", "b.csv for evaluation": the step behind the name takes it, and not the one being spoken of. */

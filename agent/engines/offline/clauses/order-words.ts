@@ -2,8 +2,8 @@
 import type { Piece } from '../values.ts';
 import { pushNew } from './clause.ts';
 import { ahead, isDataset, isWord, type Order, type Parse, peek, says } from './parse.ts';
-import { moveToFront } from './placing.ts';
-import { begin } from './steps.ts';
+import { leadReach, moveToFront } from './placing.ts';
+import { begin, evaluate } from './steps.ts';
 
 export function readThen(parse: Parse): void {
   if (parse.at === 0) parse.cues.add('then_first');
@@ -38,6 +38,8 @@ function closes(piece: Piece | undefined): boolean {
 
 export function readOrder(parse: Parse, order: Order): void {
   if (order === 'after' && isAdverb(parse)) return readThen(parse);
+  // "check gpt2 on imdb before and after quantizing": only a measurement has two sides.
+  if (order === 'around' && !parse.clauses.some(({ task }) => task === 'evaluate')) evaluate(parse);
   parse.lead = { order, at: parse.at };
   if (namesTaskNext(parse)) return;
   if (order === 'after' && says(parse, -1, 'and')) completePair(parse);
@@ -61,12 +63,17 @@ function isAdverb(parse: Parse): boolean {
   );
 }
 
+/** What may stand between a word of order and its step: "before and after 4-bit quantization". */
+function isWithin(piece: Piece): boolean {
+  return piece.k === 'value' || piece.k === 'amount' || (piece.k === 'mark' && piece.text === '-');
+}
+
 function namesTaskNext(parse: Parse): boolean {
   const task = ahead(
     parse,
-    4,
+    leadReach - 1,
     (piece) => piece.k === 'task',
-    (piece) => isWord(piece, 'the', 'it', 'is', 'filler', 'a'),
+    (piece) => isWord(piece, 'the', 'it', 'is', 'filler', 'a', 'of') || isWithin(piece),
   );
   return task !== undefined;
 }

@@ -53,13 +53,15 @@ function thingAt(parse: Parse, text: string): Thing | undefined {
   return told === 'model' ? (written ?? told) : (told ?? expected(parse) ?? written);
 }
 
+/** "a lora adapter lying around in /mnt/x": the noun that its sentence has told before it. */
 function toldBefore(parse: Parse): Thing | undefined {
-  for (const offset of [-1, -2, -3, -4]) {
+  for (const offset of [-1, -2, -3, -4, -5, -6, -7]) {
     const piece = peek(parse, offset);
     if (isNoun(piece, 'lora', 'config', 'dataset')) return (piece as { n: Thing }).n;
     if (piece?.k === 'task' && piece.task.startsWith('load_')) return piece.task.slice('load_'.length) as Thing;
     if (isWord(piece, 'version')) return 'model';
-    if (piece?.k !== 'word' || isWord(piece, 'and', 'then', 'on', 'with', 'use')) return undefined;
+    const goesOn = piece?.k === 'word' || (piece?.k === 'unknown' && !piece.quoted);
+    if (!goesOn || isWord(piece, 'and', 'then', 'on', 'with', 'use')) return undefined;
   }
   return undefined;
 }

@@ -4,7 +4,7 @@ import type { Clause } from './clause.ts';
 import { isModel, type Order, type Parse, peek, says } from './parse.ts';
 
 /** How many pieces behind a word of order its step may stand. */
-const leadReach = 5;
+export const leadReach = 6;
 
 export function takeOrder(parse: Parse, form: TaskForm): Order | undefined {
   const { lead } = parse;

@@ -1,7 +1,7 @@
 /** Models spoken of by the step that made them: "the quantized model", "a 4-bit version of phi-2". */
 import type { SmallWord } from '../vocabulary/small-words.ts';
 import { type Clause, newClause, pushNew } from './clause.ts';
-import { ahead, around, isModel, isValueOf, isWord, namesModelNext, type Parse, peek, says } from './parse.ts';
+import { ahead, around, isModel, isNoun, isValueOf, isWord, namesModelNext, type Parse, peek, says } from './parse.ts';
 
 /** "the quantized model" names what a step makes; "should be quantized" asks for the step. */
 export function isReference(parse: Parse, ordered: boolean): boolean {
@@ -97,7 +97,7 @@ function bitsBefore(parse: Parse) {
 /** "the base model", "both", "it": models of the plan that are named by their place in it. */
 export function readReference(parse: Parse, word: 'both' | 'each' | 'them' | 'it' | 'three' | 'base' | 'unquantized') {
   const user = parse.current ?? parse.loose;
-  if (refersToData(parse, word)) return;
+  if (refersToData(parse, word) || refersToSteps(parse, word)) return;
   parse.cues.add(word);
   user.cues.add(word);
   if (!(word === 'base' || word === 'unquantized') || (word === 'base' && namesModelNext(parse))) return;
@@ -114,6 +114,22 @@ function refersToData(parse: Parse, word: SmallWord): boolean {
   if (!isMeant || loaded.length < 2 || current === undefined || !facts.takesDataset(current.task)) return false;
   current.datasets.push(...loaded);
   return true;
+}
+
+/** "use that env for both", "seed 7 for both", "both in an env with torch": the steps that were told. */
+export function refersToSteps(parse: Parse, word: SmallWord): boolean {
+  if (parse.clauses.length < 2 || (word !== 'both' && word !== 'each' && word !== 'three' && word !== 'them'))
+    return false;
+  const env = ahead(
+    parse,
+    7,
+    (piece) => isNoun(piece, 'env'),
+    (piece) => isWord(piece, 'to', 'on', 'with', 'the', 'a', 'it', 'filler') || isValueOf(piece, 'python_version'),
+  );
+  if (env !== undefined) return true;
+  const [given, beforeGiven] = around(parse, -2, -3);
+  const isShared = isNoun(given, 'env', 'config') || isNoun(beforeGiven, 'env', 'config');
+  return says(parse, -1, 'for') && (isShared || (given?.k === 'value' && given.field !== 'metrics'));
 }
 
 /** "and a QAT of the same model": what the step before started from, beside it. */

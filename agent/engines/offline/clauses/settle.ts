@@ -2,7 +2,7 @@
 
 import { accepts, attach } from './attach.ts';
 import type { Clause } from './clause.ts';
-import { evaluateByWords, quantizeByBits } from './implied.ts';
+import { evaluateByWords, evaluateLoss, quantizeByBits } from './implied.ts';
 import { putDataset } from './names.ts';
 import type { Parse } from './parse.ts';
 import { trainByValues } from './steps.ts';
@@ -12,6 +12,7 @@ export function settle(parse: Parse): void {
   trainByValues(parse);
   evaluateByWords(parse);
   quantizeByBits(parse);
+  evaluateLoss(parse);
   parse.clauses = lastAtTheEnd(pairLists([...parse.clauses, ...parse.deferred.splice(0)]));
   for (const clause of parse.clauses) {
     if (clause.waiting.size > 0) clause.datasets.push({ name: null, settings: clause.waiting });

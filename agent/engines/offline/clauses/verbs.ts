@@ -80,7 +80,7 @@ export function readCheck(parse: Parse): void {
   const measure = ahead(
     parse,
     5,
-    (piece) => isWord(piece, 'quality', 'how_good', 'base', 'unquantized') || isValueOf(piece, 'metrics'),
+    (piece) => isWord(piece, 'quality', 'loss', 'how_good', 'base', 'unquantized') || isValueOf(piece, 'metrics'),
     (piece) => piece.k === 'word' || piece.k === 'name',
   );
   if (measure !== undefined) evaluate(parse);

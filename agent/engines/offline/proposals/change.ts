@@ -100,12 +100,13 @@ function correctNumber({ amounts }: Reading, { plan, missing, history }: Context
   return { settings: input === undefined || another !== undefined ? [] : [{ input, values: [amount] }] };
 }
 
-/** "no, the 13b": the planned model in another size. */
+/** "no, the 13b", "the 3b and not the 1b": the planned model in another size. */
 function resized({ unknown }: Reading, { plan }: Context): Partial<Change> {
-  const [size, another] = unknown;
   const planned = plan.flatMap(({ inputs }) => (typeof inputs.model_name === 'string' ? [inputs.model_name] : []));
   const [name = '', second] = new Set(planned);
   const tail = name.slice(name.lastIndexOf('/') + 1);
+  const held = sized.exec(tail)?.[0].toLowerCase();
+  const [size, another] = unknown.filter((word) => word.toLowerCase() !== held);
   if (size === undefined || another !== undefined || second !== undefined) return {};
   return sized.test(size) && sized.test(tail) ? { models: [tail.replace(sized, size)] } : {};
 }

@@ -1,6 +1,9 @@
 /** Words for inputs beside their names; a unit stands behind its number ("3 epochs"). */
 export const inputWords: Record<string, { unit?: string; name?: string }> = {
-  num_epochs: { unit: 'epoch, epochs, passes, epoches, full passes, ep', name: 'number of epochs, epoch count' },
+  num_epochs: {
+    unit: 'epoch, epochs, passes, epoches, full passes, ep, eps, pass',
+    name: 'number of epochs, epoch count',
+  },
   max_steps: {
     unit: `
       step, steps, iterations, iters, iteration, updates, training steps, optimizer steps, gradient steps`,
@@ -14,6 +17,16 @@ export const inputWords: Record<string, { unit?: string; name?: string }> = {
       max seq length, sequence length, seq length, seq len, seqlen, max length, max sequence length, context
       length, context, ctx, context window, max len, max seq len, max tokens, context size, sequences, cutoff
       length`,
+  },
+  warmup_ratio: { name: 'warmup, warm up, warmup ratio, warmup fraction, warmup share' },
+  weight_decay: { name: 'weight decay, decay, wd' },
+  gradient_accumulation_steps: {
+    unit: `
+      gradient accumulation steps, grad accum steps, grad accumulation steps, accumulation steps, gradient
+      accumulations, accum steps`,
+    name: `
+      gradient accumulation, grad accumulation, grad accum, gradient accum, grad acc, accumulation, ga,
+      gradient accumulation over, accumulate gradients, accumulating gradients, accumulate grads`,
   },
   lora_rank: { name: 'rank, r, lora rank, lora r, ranks, lora ranks' },
   lora_alpha: { name: 'alpha, lora alpha, scaling alpha' },
@@ -30,18 +43,18 @@ export const inputWords: Record<string, { unit?: string; name?: string }> = {
   hidden_size: {
     name: `
       hidden size, hidden dim, hidden dimension, width, d_model, model dim, embedding size, hidden, hidden
-      width`,
+      width, embedding dim, embed dim, n embd, dim`,
   },
   num_layers: {
     unit: 'layer, layers, blocks, transformer blocks, transformer layers',
-    name: 'depth, number of layers',
+    name: 'depth, number of layers, n layers, n layer, layer count',
   },
-  num_heads: { unit: 'head, heads, attention heads', name: 'number of heads' },
+  num_heads: { unit: 'head, heads, attention heads, attn heads', name: 'number of heads, n heads, n head, head count' },
   vocab_size: { name: 'vocab size, vocabulary, vocab, vocabulary size, vocabulary of' },
   python_version: { name: 'python, py, python version' },
   method: { name: 'method, quantization method, scheme, algorithm' },
   metrics: { name: 'metric, metrics' },
-  architecture: { name: 'architecture' },
+  architecture: { name: 'architecture, arch' },
 };
 
 /** Values that say their input themselves. */
@@ -135,27 +148,19 @@ export const numberWords: Record<string, number> = {
   nineteen: 19,
   twenty: 20,
   thirty: 30,
-  'thirty two': 32,
   forty: 40,
   fifty: 50,
   sixty: 60,
-  'sixty four': 64,
+  seventy: 70,
+  eighty: 80,
+  ninety: 90,
   hundred: 100,
-  'one hundred': 100,
+  thousand: 1000,
   'a hundred': 100,
-  'two hundred': 200,
-  'three hundred': 300,
-  'five hundred': 500,
   'a thousand': 1000,
-  'one thousand': 1000,
-  'two thousand': 2000,
-  'three thousand': 3000,
-  'five thousand': 5000,
-  'ten thousand': 10000,
   single: 1,
   dozen: 12,
   'a dozen': 12,
-  'twenty five': 25,
   'half a': 0.5,
   'half an': 0.5,
 };

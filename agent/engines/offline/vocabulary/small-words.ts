@@ -30,7 +30,7 @@ export const smallWords = {
   instead: 'instead, rather',
   not: `
     not, don't, dont, do not, without, no, skip, never, except, leave out, omit, drop, remove, minus,
-    exclude, w/o, won't, no need to, no need for, doesn't need, forget about, leave off, excluding, ditch,
+    exclude, w/o, won't, no need to, no need for, doesn't need, forget about, never mind, never mind the, nevermind, leave off, excluding, ditch,
     get rid of, don't want, do not want, don't need, do not need, cut, stop before, skipping,
     delete, hold off on, take out, forget the, lose the, scrap, drop the, don't bother, don't bother with,
     rather not, take away`,
@@ -120,7 +120,11 @@ export const smallWords = {
   quality: `
     accuracy, performance, quality, results, numbers, figures, scores, stats, benchmark numbers, best,
     better, worse, stronger, beats, outperforms, wins, its score, generalization, generalisation, before after
-    numbers, how much worse, how much better, how much accuracy`,
+    numbers, how much better`,
+  /** What a quantization costs is measured on both of its sides. */
+  loss: `
+    lose, loses, lost, losing, loss, hurt, hurts, degrade, degrades, degradation, suffer, suffers, how much worse, how
+    much accuracy`,
   a: 'a, an, some, any',
   the: 'the, my, our, your, this, his',
   filler,
