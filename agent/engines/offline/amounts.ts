@@ -40,7 +40,8 @@ function spelledOut(items: readonly Item[]): Item[] {
 
 /** As numbers are spoken: what is larger multiplies, what is smaller than the last place adds. */
 function joinedNumber(first: number, second: number): number | undefined {
-  if (second === 100 || second === 1000) return first < second ? first * second : undefined;
+  if (second === 1000) return first < second ? first * second : undefined;
+  if (second === 100) return first % 100 > 0 ? first + (first % 100) * 99 : undefined;
   const place = [1000, 100, 10].find((one) => first % one === 0);
   return place !== undefined && first > second && second < place ? first + second : undefined;
 }

@@ -26,8 +26,9 @@ export function qualified({ tokens, names }: NameReader, at: number, found: Foun
   const linked = tokens.slice(end).findIndex(({ lower }) => !/^(,|\(|-|with|in|as|the|at|its)$/.test(lower));
   const part = tokens[end + linked];
   if (found.kind !== 'model' || linked < 1 || linked > 3 || part === undefined) return found;
-  const isSize = /^\d+(\.\d+)?[bm]$/.test(part.lower) && tokens[end]?.lower !== ',';
-  const isVariant = variant.test(part.lower) && tokens[end + linked - 1]?.lower === 'the';
+  const told = tokens[end + linked - 1]?.lower === 'the';
+  const isSize = /^\d+(\.\d+)?[bm]$/.test(part.lower) && (told || tokens[end]?.lower !== ',');
+  const isVariant = variant.test(part.lower) && told;
   const said = `${found.said} ${part.text}`;
   const resolved = isSize || isVariant ? names.resolve('model', said) : undefined;
   if (resolved === undefined || !isFound(resolved)) return found;

@@ -69,6 +69,8 @@ function datasetTaker(parse: Parse): Clause | undefined {
   const { current, clauses, facts } = parse;
   const quantizer = calibrates(parse) ? clauses.findLast(({ task }) => facts.quantizes(task)) : undefined;
   if (quantizer !== undefined) return quantizer;
+  const outer = outerStep(parse);
+  if (outer !== undefined) return outer;
   return current !== undefined && takesDatasetName(parse, current) && !isOfNext(parse, current) ? current : undefined;
 }
 
@@ -77,6 +79,15 @@ function calibrates({ pieces, at }: Parse): boolean {
   const isOther = (piece: Piece) => piece.k === 'task' || piece.k === 'name' || isWord(piece, 'then');
   const before = pieces.slice(pieces.slice(0, at).findLastIndex(isOther) + 1, at);
   return [...before.slice(-8), ...pieces.slice(at + 1, at + 4)].some((piece) => isNoun(piece, 'calibration'));
+}
+
+/** "evaluate a gpt2 finetuned on imdb, on yelp": the step in whose words the one being spoken of was told. */
+function outerStep(parse: Parse): Clause | undefined {
+  const { clauses, current, facts } = parse;
+  if (current?.form !== 'done' || !current.cues.has('told_late') || current.datasets.length === 0) return undefined;
+  const outer = clauses[clauses.indexOf(current) + 1];
+  const isSetApart = says(parse, -1, 'on') && peek(parse, -2)?.k === 'mark';
+  return isSetApart && outer?.datasets.length === 0 && facts.takesDataset(outer.task) ? outer : undefined;
 }
 
 /** "then gsm8k eval", "b.csv for evaluation": the step behind the name takes it, and not the one being spoken of. */

@@ -1,13 +1,15 @@
 /** What is not wanted: "without quantizing", "not gpt2", "instead of squad". */
 import type { Piece } from '../values.ts';
 import { pushNew } from './clause.ts';
-import { ahead, isWord, type Parse, peek, says } from './parse.ts';
+import { ahead, isNoun, isWord, type Parse, peek, says } from './parse.ts';
 
 export function readNegation(parse: Parse): void {
   const next = peek(parse, 1);
   if (next === undefined || next.k === 'mark') return takeBack(parse);
   const task = negatedTask(parse);
   if (task !== undefined) return drop(parse, task);
+  const provider = negatedProvider(parse);
+  if (provider !== undefined) return dropProvider(parse, provider);
   if (isThing(next)) return reject(parse);
   if (isWord(next, 'test')) {
     pushNew(parse.dropped, 'evaluate');
@@ -19,6 +21,25 @@ export function readNegation(parse: Parse): void {
 function takeBack(parse: Parse): void {
   parse.cues.add('correct');
   parse.correctedAt = parse.at;
+}
+
+/** "drop the env", "without an adapter", "not from scratch": how far ahead stands what is not wanted. */
+function negatedProvider(parse: Parse): number | undefined {
+  return ahead(
+    parse,
+    4,
+    (piece) => isNoun(piece, 'env', 'lora', 'config') || isWord(piece, 'scratch'),
+    (piece) => isWord(piece, 'the', 'a', 'filler', 'use', 'with', 'not', 'it') && !isWord(piece, 'scratch'),
+  );
+}
+
+const providers = { env: 'create_env', lora: 'load_lora', config: 'load_config' } as const;
+
+function dropProvider(parse: Parse, offset: number): void {
+  parse.at += offset;
+  const piece = peek(parse, 0);
+  if (isNoun(piece, 'env', 'lora', 'config'))
+    pushNew(parse.dropped, providers[(piece as { n: keyof typeof providers }).n]);
 }
 
 function negatedTask(parse: Parse): number | undefined {
@@ -47,8 +68,11 @@ function drop(parse: Parse, offset: number): void {
   while (says(parse, 1, 'it', 'them', 'version')) parse.at++;
 }
 
-/** "evaluation isn't needed": the step just told. */
+/** "evaluation isn't needed": the step just told; "the env isn't needed": what was spoken of. */
 export function dropLast(parse: Parse): void {
+  const noun = parse.pieces.slice(0, parse.at).findLast((piece) => piece.k === 'noun' || piece.k === 'task');
+  if (isNoun(noun, 'env', 'lora', 'config'))
+    return pushNew(parse.dropped, providers[(noun as { n: keyof typeof providers }).n]);
   const last = parse.clauses.pop();
   if (last === undefined) return;
   pushNew(parse.dropped, last.task);

@@ -1,7 +1,7 @@
 /** Steps: which word begins one, which speaks of one that there is, and in which order they run. */
 import type { TaskForm } from '../vocabulary/task-words.ts';
 import { attach } from './attach.ts';
-import { type Clause, isBare, newClause, pushNew } from './clause.ts';
+import { type Clause, hasAny, isBare, newClause, pushNew } from './clause.ts';
 import { readEnvironment } from './environment.ts';
 import { isManner, isMeantAgain, isRelative, isResultNoun, isTrainedOn } from './mentions.ts';
 import { putDataset } from './names.ts';
@@ -94,6 +94,7 @@ function speakOf(parse: Parse, clause: Clause): void {
 /** A step of its own, in its place: before the one that it is told to precede. */
 export function begin(parse: Parse, task: string, form: Clause['form'], order?: Order): Clause {
   trainByValues(parse, task);
+  keepReplacement(parse, task);
   const { clauses, deferred } = parse;
   const clause = newClause(task, form);
   const place = placeOf(parse, order);
@@ -107,6 +108,13 @@ export function begin(parse: Parse, task: string, form: Clause['form'], order?: 
   takeEarly(parse, clause);
   speakOf(parse, clause);
   return clause;
+}
+
+/** "swap gpt2 for phi-2 and evaluate it": a name that takes another's place in the plan is no further step's own. */
+function keepReplacement(parse: Parse, task: string): void {
+  const { asked, clauses, cues, planned } = parse;
+  const replaces = planned.size > 0 && !planned.has(task) && hasAny(cues, 'instead', 'change');
+  if (clauses.length === 0 && replaces) parse.asked = new Set([...asked, 'model_name', 'dataset_path']);
 }
 
 /** Names and values said before any step belong to the first one that takes them. */

@@ -1,7 +1,9 @@
 /** Verbs and phrases that ask for a step without naming it: "load squad", "check its accuracy", "from scratch". */
+import type { Piece } from '../values.ts';
 import { readValue } from './input-values.ts';
 import {
   ahead,
+  around,
   isDataset,
   isModel,
   isNoun,
@@ -67,10 +69,18 @@ export function readMake(parse: Parse): void {
 export function readTest(parse: Parse): void {
   const next = peek(parse, 1);
   const closes = next === undefined || next.k === 'mark' || isWord(next, 'and');
+  // "for a quick test only 500 rows": what it is for.
+  if (isPurpose(parse)) return;
   // "quick test: tiny-llama on squad-mini": a heading.
   if (says(parse, 1, 'is') && parse.clauses.length === 0) return note(parse, 'test');
   if (isDataset(peek(parse, -1)) && closes) readValue(parse, { field: 'split', values: ['test'] });
   else if (parse.facts.has('evaluate')) readTask(parse, 'evaluate', 'verb');
+}
+
+function isPurpose(parse: Parse): boolean {
+  const [one, two, three] = around(parse, -1, -2, -3);
+  const isArticle = (piece: Piece | undefined) => isWord(piece, 'a', 'the');
+  return (isArticle(one) && isWord(two, 'for')) || (isArticle(two) && isWord(three, 'for'));
 }
 
 /** "check its accuracy", "report perplexity"; but "get squad" loads it. */

@@ -11,6 +11,8 @@ import { readCheck, readHow, readLoad, readLoaded, readMake, readScratch, readTe
 export function readWord(parse: Parse, word: SmallWord): void {
   if (beginsVariant(parse)) return readVariant(parse);
   if (spelling(parse) === 'first') return readFirst(parse);
+  // "rather squad than imdb"
+  if (spelling(parse) === 'than' && parse.cues.has('instead') && peek(parse, 1)?.k === 'name') return reject(parse);
   switch (word) {
     case 'not':
       return readNegation(parse);

@@ -79,13 +79,28 @@ function isEmpty({ models, datasets, settings }: Change): boolean {
   return models.length + datasets.length + settings.length === 0;
 }
 
-/** A path alone is what the question asks for; with none open it is data. */
-function placePaths(paths: readonly string[], { missing }: Context): Partial<Change> {
+/** A path alone is what the question asks for; with none open it takes the place of the one most like it. */
+function placePaths(paths: readonly string[], { missing, plan }: Context): Partial<Change> {
   const asked = missing.map(({ input }) => input);
   const other = asked.find((input) => input !== 'dataset_path' && input.endsWith('_path'));
   if (other !== undefined) return { settings: paths.map((path) => ({ input: other, values: [path] })) };
   if (asked.includes('model_name') && !asked.includes('dataset_path')) return { models: [...paths] };
+  const input = missing.length === 0 ? pathLike(paths[0] ?? '', plan) : undefined;
+  if (input === 'model_name') return { models: [...paths] };
+  if (input !== undefined && input !== 'dataset_path')
+    return { settings: paths.map((path) => ({ input, values: [path] })) };
   return { datasets: paths.map((path) => ({ name: path, settings: [] })) };
+}
+
+/** The input whose path of the plan lies beside this one, or at least ends as it does. */
+function pathLike(path: string, plan: Context['plan']): string | undefined {
+  const held = plan.flatMap(({ inputs }) =>
+    Object.entries(inputs).flatMap(([input, value]) => (typeof value === 'string' ? [{ input, value }] : [])),
+  );
+  const folder = path.slice(0, path.lastIndexOf('/') + 1);
+  const ending = /\.\w+$/.exec(path)?.[0];
+  const beside = held.find(({ value }) => folder !== '' && value.startsWith(folder) && value.endsWith(ending ?? ''));
+  return (beside ?? held.find(({ value }) => ending !== undefined && value.endsWith(ending)))?.input;
 }
 
 /** "sorry, I meant 4", "3 is too many, 2": the one number of the plan, or the one that was said last. */
@@ -106,9 +121,9 @@ function resized({ unknown }: Reading, { plan }: Context): Partial<Change> {
   const [name = '', second] = new Set(planned);
   const tail = name.slice(name.lastIndexOf('/') + 1);
   const held = sized.exec(tail)?.[0].toLowerCase();
-  const [size, another] = unknown.filter((word) => word.toLowerCase() !== held);
+  const [size, another] = unknown.filter((word) => sized.test(word) && word.toLowerCase() !== held);
   if (size === undefined || another !== undefined || second !== undefined) return {};
-  return sized.test(size) && sized.test(tail) ? { models: [tail.replace(sized, size)] } : {};
+  return sized.test(tail) ? { models: [tail.replace(sized, size)] } : {};
 }
 
 /** A name nobody knows, given as the answer to the open question, goes on as it was written. */

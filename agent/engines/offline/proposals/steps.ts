@@ -2,6 +2,7 @@
 import type { Command, CommandOf, StepWish } from '../../../commands.ts';
 import type { Context } from '../../engine.ts';
 import { type Clause, type Cue, hasAny, isBare, type Reading, settingsOf, wishesOf } from '../clauses/clause.ts';
+import { isWord } from '../clauses/parse.ts';
 import type { TaskFacts } from '../task-facts.ts';
 import type { Piece } from '../values.ts';
 import { proposeChange } from './change.ts';
@@ -20,17 +21,32 @@ export function proposeSteps(
   const run = (extend: boolean, steps: readonly Clause[]): Command[] =>
     steps.length === 0 ? [] : [{ type: 'run', extend, steps: steps.map((clause) => toStep(clause, facts)) }];
   if (!extendsPlan(reading, context, facts)) return run(false, clauses);
-  const anchors = clauses.filter((clause) => clause.cues.has('anchor') && isBare(clause));
+  const anchors = clauses.filter((clause) => isBare(clause) && isAnchor(clause, reading, pieces, context));
   const told = clauses.filter((clause) => !anchors.includes(clause) && !isMereMention(clause, clauses, context));
   const changes = told.filter((clause) => changesPlan(clause, reading, context));
   const added = told.filter((clause) => !changes.includes(clause));
-  // Names that answer the open question come along with a further step: "on squad, and quantize it too".
-  const answer = context.missing.length > 0 ? proposeChange(reading, pieces, context, facts) : undefined;
+  // What answers the open question or changes the plan comes along with a further step: "on squad, and quantize it too".
+  const isTold = context.missing.length > 0 || !isBare(reading.loose);
+  const answer = isTold ? proposeChange(reading, pieces, context, facts) : undefined;
   return [
     ...(answer === undefined ? [] : [answer]),
     ...changes.map((clause) => toChange(clause, rejected[0]?.said ?? null)),
     ...placed(run(true, added), anchors[0]?.task, reading, pieces, context, facts),
   ];
+}
+
+/** "finetune it first, I want the finetuned one evaluated": a step of the plan, told as the one that another precedes. */
+function isAnchor(
+  { task, from, cues }: Clause,
+  { clauses, cues: said }: Reading,
+  pieces: readonly Piece[],
+  { plan }: Context,
+): boolean {
+  if (cues.has('anchor')) return true;
+  const isPlanned = (name: string) => plan.some((node) => node.task === name);
+  const added = clauses.filter((clause) => !isPlanned(clause.task)).map((clause) => `after:${clause.task}`);
+  const isKept = isPlanned(task) && !said.has('also') && !cues.has('again');
+  return isKept && added.length > 0 && goesBefore(pieces) && from.every((model) => added.includes(model));
 }
 
 /** Where in the plan the first of the further steps goes: before one of it, in the place of one, or at the end. */
@@ -69,7 +85,9 @@ function heir({ task, models }: StepWish, { dropped }: Reading, planned: readonl
 /** "quantize it first", "put a quantization in between". */
 function goesBefore(pieces: readonly Piece[]): boolean {
   return pieces.some(
-    (piece) => 'text' in piece && /^(first|firstly|beforehand|between|insert|upfront)$/i.test(piece.text ?? ''),
+    (piece) =>
+      isWord(piece, 'earlier') ||
+      ('text' in piece && /^(first|firstly|beforehand|between|insert|upfront)$/i.test(piece.text ?? '')),
   );
 }
 

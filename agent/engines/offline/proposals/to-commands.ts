@@ -1,7 +1,7 @@
 /** What a reading asks for, in the light of the plan and the open question. */
 import type { Command, CommandOf, Selector } from '../../../commands.ts';
 import type { Context } from '../../engine.ts';
-import { type Clause, type Cue, isBare, type Reading, settingsOf, wishesOf } from '../clauses/clause.ts';
+import { type Clause, type Cue, hasAny, isBare, type Reading, settingsOf, wishesOf } from '../clauses/clause.ts';
 import type { TaskFacts } from '../task-facts.ts';
 import type { Piece } from '../values.ts';
 import { proposeChange } from './change.ts';
@@ -120,6 +120,8 @@ function asRepetition(
 ): Command {
   const { task, models, datasets, settings, instead_of } = change;
   if (settings.some(({ input }) => facts.isList(input))) return change;
+  // "no, 2e-5, and also 1 epoch": it joins what is corrected.
+  if (hasAny(cues, 'correct', 'instead', 'change') && settings.length > 1) return change;
   if (!cues.has('also') || missing.length > 0 || instead_of !== null || task !== null) return change;
   const differs = settings.every(({ input, values }) =>
     plan.some(({ inputs }) => inputs[input] !== undefined && !values.includes(inputs[input] as number)),

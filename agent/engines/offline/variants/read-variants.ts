@@ -87,17 +87,42 @@ function isThing({ k }: Piece): boolean {
   return /^(name|path|hub|value|amount|task)$/.test(k);
 }
 
-/** "from 3 to 5", "change 4 to 3": a number of the plan that gives way to the one behind it. */
+/** "from 3 to 5", "3 epochs is a lot, 1 will do": a number of the plan that gives way to the one behind it. */
 function readSwap(found: Variants, pieces: readonly Piece[], at: number, view: PlanView): number | undefined {
-  const [piece, link, next] = pieces.slice(at, at + 3);
-  const isNumber = (one: Piece | undefined) => one?.k === 'amount' || one?.k === 'value';
-  const areNames = piece?.k === 'name' && next?.k === 'name' && piece.kind === next.kind;
-  if (!((isNumber(piece) && isNumber(next)) || areNames) || !isWord(link, 'to', 'then')) return undefined;
-  if (isWord(link, 'then') && pieces.some(({ k }) => k === 'task')) return undefined;
+  const piece = pieces[at];
+  const behind = endOfLink(pieces, at);
+  const next = behind === undefined ? undefined : pieces[behind];
+  const sameInput = piece?.k !== 'value' || next?.k !== 'value' || piece.field === next.field;
+  if (next === undefined || !sameInput) return undefined;
   const mention = newMention();
   if (!addThing(mention, piece as Piece, view) || addThing(newMention(), next as Piece, view)) return undefined;
   found.excluded.push(mention);
-  return at + 2;
+  return behind;
+}
+
+function isNumber(piece: Piece | undefined): boolean {
+  return piece?.k === 'amount' || piece?.k === 'value';
+}
+
+/** Where that stands which takes over: behind "to", or behind a judgement of the first. */
+function endOfLink(pieces: readonly Piece[], at: number): number | undefined {
+  const [piece, link, next] = pieces.slice(at, at + 3);
+  const areNames = piece?.k === 'name' && next?.k === 'name' && piece.kind === next.kind;
+  const isLinked = isWord(link, 'to') || (isWord(link, 'then') && !pieces.some(({ k }) => k === 'task'));
+  if (isLinked) return areNames || (isNumber(piece) && isNumber(next)) ? at + 2 : undefined;
+  return isNumber(piece) ? endOfJudgement(pieces, at + 1) : undefined;
+}
+
+function endOfJudgement(pieces: readonly Piece[], from: number): number | undefined {
+  const end = pieces.findIndex((piece, at) => at >= from && isNumber(piece));
+  const link = end < 0 || end > from + 10 ? [] : pieces.slice(from, end);
+  const judges = link.some((piece) => isWord(piece, 'is', 'not', 'correct', 'instead'));
+  return judges && link.every(isJudgement) ? end : undefined;
+}
+
+function isJudgement(piece: Piece): boolean {
+  if (piece.k === 'word') return !isWord(piece, 'and', 'or', 'for', 'with', 'on');
+  return piece.k === 'unknown' || piece.k === 'mark';
 }
 
 /** "the 8-bit one", "the one with rank 16": one of several that the plan has. */

@@ -35,7 +35,7 @@ export const filler = `
   colleagues, told, said, says, say, asked, wondering, wonder, curious, interested, story, anyway, anyways,
   long story short, however, though, although, unless, besides that, otherwise, that said, worth, needed,
   needs, required, require, necessary, useful, performs, reporting, reports, result, metric wise, us a,
-  everyone, people, guys, folks`;
+  everyone, people, guys, folks, test run, smoke test, dry run, dry test, sanity check, trial run`;
 
 /** Ordinary words that lie close to a task's or an input's name, and are no slips either. */
 export const realWords = `
