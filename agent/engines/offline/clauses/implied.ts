@@ -45,6 +45,6 @@ export function evaluateLoss({ clauses, cues, facts, loose, pieces, planned }: P
 
 function isQuestion(pieces: readonly Piece[]): boolean {
   const [first] = pieces;
-  const opens = first !== undefined && 'text' in first && /^(how|what|does|do)$/i.test(first.text ?? '');
+  const opens = first !== undefined && 'text' in first && /^(how|what|does|do)\b/i.test(first.text ?? '');
   return opens || pieces.some((piece) => piece.k === 'mark' && piece.text === '?');
 }

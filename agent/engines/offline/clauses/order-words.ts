@@ -58,7 +58,7 @@ function isAdverb(parse: Parse): boolean {
   if (!joined || asked === undefined) return false;
   const between = parse.pieces.slice(parse.at + 1, parse.at + asked);
   return (
-    !between.some((piece) => piece.k === 'word' && /^(you|i|we)$/i.test(piece.text)) ||
+    !between.some((piece) => piece.k === 'word' && /^(you|i|we)\b/i.test(piece.text)) ||
     between.some((piece) => isWord(piece, 'is', 'to'))
   );
 }

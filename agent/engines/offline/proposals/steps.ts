@@ -100,7 +100,7 @@ function rank(task: string, facts: TaskFacts): number {
 /** "I'd rather quantize it instead": a step in the place of one, where no word says what goes. */
 function replaces({ models }: StepWish, { cues, rejected, dropped }: Reading, pieces: readonly Piece[]): boolean {
   const rather = pieces.some(
-    (piece) => 'text' in piece && /^(rather|i'd|make)$/i.test(piece.text ?? '') && cues.has('correct'),
+    (piece) => 'text' in piece && /\b(rather|make)\b/i.test(piece.text ?? '') && cues.has('correct'),
   );
   return (cues.has('instead') || rather) && !cues.has('also') && models.length + rejected.length + dropped.length === 0;
 }
