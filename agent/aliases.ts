@@ -1,6 +1,6 @@
 /** What people call models and datasets, against the names that the registry knows. */
 import type { Registry } from '../src/core/registry.ts';
-import { isResourceId } from './existing-resources.ts';
+import { isResourceId } from './plan/existing-resources.ts';
 import { compact, editDistance, isTypoOf, nameTokens } from './words.ts';
 
 /** What a written name stands for. Only `known` and `literal` may enter a plan; the others are asked. */

@@ -1,6 +1,6 @@
 /** Field values that answer an open question, as edits of the plan. */
 import type { Fault } from '../src/core/errors.ts';
-import type { Draft, Json, NameChoice } from './draft.ts';
+import type { Draft, Json, NameChoice } from './plan/draft.ts';
 import { inspectDraft } from './question.ts';
 import { type Resolved, type Resolving, resolveName, type World } from './resolve-commands.ts';
 import { parseValue } from './values.ts';

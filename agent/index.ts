@@ -4,12 +4,12 @@ import type { Registry } from '../src/core/registry.ts';
 import { type Reply, replySchema } from '../src/core/reply.ts';
 import type { Catalogue } from '../src/core/task.ts';
 import { createNames } from './aliases.ts';
-import { createWiring } from './draft.ts';
 import type { Engine } from './engines/engine.ts';
 import { createOfflineEngine } from './engines/offline/offline-engine.ts';
-import { createOpenAiEngine, type OpenAiOptions } from './engines/openai.ts';
+import { createOpenAiEngine, type OpenAiOptions } from './engines/openai/openai.ts';
 import { createGraph } from './graph.ts';
 import type { Outside } from './nodes/world.ts';
+import { createWiring } from './plan/draft.ts';
 import type { State } from './state.ts';
 
 export type { Outside, SubmitRequest } from './nodes/world.ts';

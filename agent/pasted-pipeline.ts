@@ -1,7 +1,7 @@
 /** A pipeline's JSON in a message: it becomes the plan as it stands. */
 import { inspectPipeline } from '../src/core/check-pipeline.ts';
 import type { Pipeline, PipelineNode } from '../src/core/pipeline.ts';
-import type { Draft, DraftNode } from './draft.ts';
+import type { Draft, DraftNode } from './plan/draft.ts';
 import type { Resolved, World } from './resolve-commands.ts';
 
 /** All that may stand beside the JSON: what else a message says is to be read, and its JSON is then a quotation. */

@@ -3,7 +3,7 @@ import { inspectPipeline } from '../src/core/check-pipeline.ts';
 import type { Fault } from '../src/core/errors.ts';
 import type { Registry } from '../src/core/registry.ts';
 import type { QuestionField } from '../src/core/reply.ts';
-import { type Draft, doubtOf, toPipeline } from './draft.ts';
+import { type Draft, doubtOf, toPipeline } from './plan/draft.ts';
 import type { World } from './resolve-commands.ts';
 
 const maxOptions = 8;

@@ -2,11 +2,11 @@
 import type { Catalogue, Field, Task } from '../src/core/task.ts';
 import type { NameKind, Names } from './aliases.ts';
 import type { Answer } from './answer-question.ts';
-import type { Change } from './change-draft.ts';
 import type { Command, CommandOf, DatasetWish, Selector, Setting, StepWish } from './commands.ts';
-import type { DatasetChoice, Draft, Json, NameChoice, Wiring } from './draft.ts';
-import type { Repeating, Repetition } from './repeat-plan.ts';
-import type { Selection } from './select-nodes.ts';
+import type { Change } from './plan/change-draft.ts';
+import type { DatasetChoice, Draft, Json, NameChoice, Wiring } from './plan/draft.ts';
+import type { Repeating, Repetition } from './plan/repeat-plan.ts';
+import type { Selection } from './plan/select-nodes.ts';
 import { parseValue } from './values.ts';
 
 /** A command whose names and values are resolved; plain JSON. */

@@ -1,7 +1,7 @@
 /** What a conversation keeps, and what one turn hands on. */
 import { Annotation } from '@langchain/langgraph';
 import type { Command } from './commands.ts';
-import { type Draft, draftSchema, emptyDraft } from './draft.ts';
+import { type Draft, draftSchema, emptyDraft } from './plan/draft.ts';
 import type { Edit } from './resolve-commands.ts';
 
 /**

@@ -1,7 +1,7 @@
 /** Values as they are written, against the schemas of inputs. */
 import { z } from 'zod';
 import type { Field } from '../src/core/task.ts';
-import type { Json } from './draft.ts';
+import type { Json } from './plan/draft.ts';
 
 type Scalar = string | number | boolean;
 

@@ -1,5 +1,5 @@
 import type { Reply } from '../../src/core/reply.ts';
-import type { Json } from '../draft.ts';
+import type { Json } from '../plan/draft.ts';
 import { readWork, type State, type Update } from '../state.ts';
 import type { AgentWorld } from './world.ts';
 

@@ -1,7 +1,7 @@
 import { checkPipeline } from '../../src/core/check-pipeline.ts';
 import type { Reply } from '../../src/core/reply.ts';
-import { describePlan } from '../describe-plan.ts';
-import { toPipeline } from '../draft.ts';
+import { describePlan } from '../plan/describe-plan.ts';
+import { toPipeline } from '../plan/draft.ts';
 import { readDraft, readWork, type State, type Update } from '../state.ts';
 import type { AgentWorld } from './world.ts';
 

@@ -1,4 +1,4 @@
-import { applyEdits } from '../apply-edits.ts';
+import { applyEdits } from '../plan/apply-edits.ts';
 import { inspectDraft } from '../question.ts';
 import { readDraft, readWork, type State, type TurnWork, type Update } from '../state.ts';
 import type { AgentWorld } from './world.ts';

@@ -1,7 +1,7 @@
 import type { LangGraphRunnableConfig } from '@langchain/langgraph';
-import { doubtOf } from '../draft.ts';
 import type { Context } from '../engines/engine.ts';
 import { findPastedPipeline } from '../pasted-pipeline.ts';
+import { doubtOf } from '../plan/draft.ts';
 import { inspectDraft } from '../question.ts';
 import { readDraft, readHistory, type State, type TurnWork, type Update } from '../state.ts';
 import type { AgentWorld } from './world.ts';

@@ -1,7 +1,7 @@
 import type { Pipeline } from '../../src/core/pipeline.ts';
 import type { Registry } from '../../src/core/registry.ts';
-import type { Json } from '../draft.ts';
 import type { Engine } from '../engines/engine.ts';
+import type { Json } from '../plan/draft.ts';
 import type { World } from '../resolve-commands.ts';
 
 export interface SubmitRequest {

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import type { PlanStep } from '../../agent/build-flow.ts';
-import { addSteps } from '../../agent/build-pipeline.ts';
-import { changeDraft } from '../../agent/change-draft.ts';
-import { combinations } from '../../agent/combinations.ts';
-import { createWiring, toPipeline } from '../../agent/draft.ts';
-import { dropSteps } from '../../agent/drop-tasks.ts';
-import { repeatPlan } from '../../agent/repeat-plan.ts';
+import type { PlanStep } from '../../agent/plan/build-flow.ts';
+import { addSteps } from '../../agent/plan/build-pipeline.ts';
+import { changeDraft } from '../../agent/plan/change-draft.ts';
+import { combinations } from '../../agent/plan/combinations.ts';
+import { createWiring, toPipeline } from '../../agent/plan/draft.ts';
+import { dropSteps } from '../../agent/plan/drop-tasks.ts';
+import { repeatPlan } from '../../agent/plan/repeat-plan.ts';
 import { inspectPipeline } from '../../src/core/check-pipeline.ts';
 import type { Task } from '../../src/core/task.ts';
 import { catalogue } from '../../tasks/index.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { createAnswerText } from '../../agent/engines/openai-answer.ts';
+import { createAnswerText } from '../../agent/engines/openai/answer.ts';
 import { createAgent } from '../../agent/index.ts';
 import { catalogue } from '../../tasks/index.ts';
 import { registry } from '../../tasks/registry.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { CallFailed } from '../../agent/engines/openai-calls.ts';
-import { createProposalSchema, toCommands } from '../../agent/engines/openai-proposal.ts';
-import { readProposal } from '../../agent/engines/openai-read-proposal.ts';
+import { CallFailed } from '../../agent/engines/openai/calls.ts';
+import { createProposalSchema, toCommands } from '../../agent/engines/openai/proposal.ts';
+import { readProposal } from '../../agent/engines/openai/read-proposal.ts';
 import { catalogue } from '../../tasks/index.ts';
 import { calls, says } from './scripted-server.ts';
 import { act, ask, dataset, inputsOf, propose, run, set, setting } from './scripted-turns.ts';

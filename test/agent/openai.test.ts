@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { askedPauseMs } from '../../agent/engines/openai-calls.ts';
+import { askedPauseMs } from '../../agent/engines/openai/calls.ts';
 import { createAgent } from '../../agent/index.ts';
 import type { Reply } from '../../src/core/reply.ts';
 import { catalogue } from '../../tasks/index.ts';

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { commandSchema } from '../../agent/commands.ts';
-import { createProposalSchema, isPlain, toJsonSchema } from '../../agent/engines/openai-proposal.ts';
-import { answerPrompt, fillPrompt, systemPrompt, turnPrompt } from '../../agent/engines/prompts.ts';
+import { answerPrompt, fillPrompt, systemPrompt, turnPrompt } from '../../agent/engines/openai/prompts.ts';
+import { createProposalSchema, isPlain, toJsonSchema } from '../../agent/engines/openai/proposal.ts';
 import { catalogue } from '../../tasks/index.ts';
 
 const schema = createProposalSchema(catalogue);

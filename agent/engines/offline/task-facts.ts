@@ -1,6 +1,6 @@
 /** What the grammar has to know of the tasks: how they fit, and not what they do. */
 import type { Catalogue, Field } from '../../../src/core/task.ts';
-import { createWiring } from '../../draft.ts';
+import { createWiring } from '../../plan/draft.ts';
 import { choicesOf } from '../../values.ts';
 
 export interface TaskFacts {

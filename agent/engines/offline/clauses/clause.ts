@@ -1,7 +1,7 @@
 /** What is understood of a message: one clause a step, and what belongs to none. */
 import type { NameKind } from '../../../aliases.ts';
-import { combinations } from '../../../combinations.ts';
 import type { DatasetWish, Setting } from '../../../commands.ts';
+import { combinations } from '../../../plan/combinations.ts';
 import type { Noun, SmallWord } from '../vocabulary/small-words.ts';
 import type { TaskForm } from '../vocabulary/task-words.ts';
 

@@ -1,5 +1,5 @@
 /** Paths and hub names, which may be a model, a dataset, a config or an adapter. */
-import { kindOfId } from '../../../existing-resources.ts';
+import { kindOfId } from '../../../plan/existing-resources.ts';
 import { newClause } from './clause.ts';
 import { addDataset, addModel } from './names.ts';
 import { ahead, around, isNoun, isWord, type Parse, peek, says } from './parse.ts';

@@ -1,8 +1,8 @@
 /** The form in which a model proposes commands. */
 import { z } from 'zod';
-import { type Catalogue, type Field, type Task, taskTypes } from '../../src/core/task.ts';
-import { type Command, commandSchema, type DatasetWish } from '../commands.ts';
-import { listOf, namedActions, settingsOf, wrapCommands } from './openai-leniency.ts';
+import { type Catalogue, type Field, type Task, taskTypes } from '../../../src/core/task.ts';
+import { type Command, commandSchema, type DatasetWish } from '../../commands.ts';
+import { listOf, namedActions, settingsOf, wrapCommands } from './leniency.ts';
 
 /** A model writes numbers, words and lists of them: objects, such as a whole pipeline, are not for it to make up. */
 export function isPlain({ jsonTypes, resourceKind }: Field): boolean {

@@ -1,4 +1,4 @@
-import { UserError } from '../src/core/errors.ts';
+import { UserError } from '../../src/core/errors.ts';
 
 /** Steps that a plan made in a chat may have: more would be a slip of the tongue. */
 export const maxPlanSteps = 200;

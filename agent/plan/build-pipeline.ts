@@ -1,5 +1,5 @@
 /** Adds steps to a plan and wires them by the kinds of their inputs and outputs. */
-import type { ResourceKind, Task } from '../src/core/task.ts';
+import type { ResourceKind, Task } from '../../src/core/task.ts';
 import { datasetsFor, loaderFor } from './build-datasets.ts';
 import { addNode, distinct, type Flow, type ModelRef, type PlanStep, providable, readFlow } from './build-flow.ts';
 import { modelsFor } from './build-models.ts';

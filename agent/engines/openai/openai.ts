@@ -7,9 +7,9 @@ import type {
   ChatCompletionCreateParamsNonStreaming,
   ChatCompletionMessageParam,
 } from 'openai/resources/chat/completions';
-import type { Engine, EngineWorld } from './engine.ts';
-import { askedPauseMs, CallFailed, type ModelServer, type ProposalRequest, type Remedy } from './openai-calls.ts';
-import { createModelEngine } from './openai-engine.ts';
+import type { Engine, EngineWorld } from '../engine.ts';
+import { askedPauseMs, CallFailed, type ModelServer, type ProposalRequest, type Remedy } from './calls.ts';
+import { createModelEngine } from './engine.ts';
 
 export interface OpenAiOptions {
   apiKey: string;

@@ -1,5 +1,5 @@
 /** Where a plan stands while steps are added to it: its newest models, loader and resources. */
-import type { ResourceKind, Task } from '../src/core/task.ts';
+import type { ResourceKind, Task } from '../../src/core/task.ts';
 import {
   choiceAt,
   type DatasetChoice,

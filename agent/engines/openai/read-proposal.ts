@@ -1,8 +1,8 @@
 /** From what a model wrote to a proposal that fits, or to what is wrong with it. */
 import { z } from 'zod';
-import { CallFailed } from './openai-calls.ts';
-import { findJson } from './openai-json.ts';
-import type { Proposal, ProposalSchema } from './openai-proposal.ts';
+import { CallFailed } from './calls.ts';
+import { findJson } from './json.ts';
+import type { Proposal, ProposalSchema } from './proposal.ts';
 
 /**
  * The proposal in what a model wrote. Of several it is the last that fits, for models draft before they decide;

@@ -1,6 +1,6 @@
 /** Resources that earlier runs returned and that a message names by their ids: `model_7be1`, `ds_12ab`. */
-import type { PipelineNode } from '../src/core/pipeline.ts';
-import { type ResourceKind, resourcePrefixes } from '../src/core/task.ts';
+import type { PipelineNode } from '../../src/core/pipeline.ts';
+import { type ResourceKind, resourcePrefixes } from '../../src/core/task.ts';
 import type { Wiring } from './draft.ts';
 
 /** Whether a text is the id of a resource of this kind. */

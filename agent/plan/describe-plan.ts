@@ -1,6 +1,6 @@
 /** A plan in words. */
-import type { Pipeline, PipelineNode } from '../src/core/pipeline.ts';
-import type { World } from './resolve-commands.ts';
+import type { Pipeline, PipelineNode } from '../../src/core/pipeline.ts';
+import type { World } from '../resolve-commands.ts';
 
 /** A plan in one sentence: "I will load squad, finetune gpt2 on it and evaluate the result." */
 export function describePlan(pipeline: Pipeline, world: World): string {

@@ -1,5 +1,7 @@
 /** Edits, carried out one after the other on the plan of a conversation. */
-import type { Answer } from './answer-question.ts';
+import type { Answer } from '../answer-question.ts';
+import type { Edit, World } from '../resolve-commands.ts';
+import type { TurnWork } from '../state.ts';
 import { addSteps } from './build-pipeline.ts';
 import { changeDraft } from './change-draft.ts';
 import { limitSteps } from './combinations.ts';
@@ -7,8 +9,6 @@ import { assignName, type Draft, emptyDraft, type Json, type NameChoice, nodeOf 
 import { mergeLoaders } from './draft-slots.ts';
 import { dropSteps } from './drop-tasks.ts';
 import { repeatPlan } from './repeat-plan.ts';
-import type { Edit, World } from './resolve-commands.ts';
-import type { TurnWork } from './state.ts';
 
 type EditOf<Do extends Edit['do']> = Extract<Edit, { do: Do }>;
 

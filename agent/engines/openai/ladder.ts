@@ -1,8 +1,8 @@
 /** How a server is asked for a proposal: in which form, and what is tried when a call brings nothing. */
-import { CallFailed, type Calls, forms, type Message, type ModelServer } from './openai-calls.ts';
-import { type Proposal, type ProposalSchema, toJsonSchema } from './openai-proposal.ts';
-import { readProposal } from './openai-read-proposal.ts';
+import { CallFailed, type Calls, forms, type Message, type ModelServer } from './calls.ts';
 import { repairPrompt } from './prompts.ts';
+import { type Proposal, type ProposalSchema, toJsonSchema } from './proposal.ts';
+import { readProposal } from './read-proposal.ts';
 
 export interface Proposed {
   proposal: Proposal;

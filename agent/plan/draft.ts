@@ -1,8 +1,8 @@
 /** A plan in the making, and the small moves that all building and changing consists of. */
 import { z } from 'zod';
-import type { Pipeline } from '../src/core/pipeline.ts';
-import type { Catalogue, Field, ResourceKind, Task } from '../src/core/task.ts';
-import type { NameKind } from './aliases.ts';
+import type { Pipeline } from '../../src/core/pipeline.ts';
+import type { Catalogue, Field, ResourceKind, Task } from '../../src/core/task.ts';
+import type { NameKind } from '../aliases.ts';
 import { withIds } from './existing-resources.ts';
 
 const draftNodeSchema = z.object({

@@ -1,5 +1,5 @@
 /** Which models a step takes: those named for it, those it refers to, else the newest. */
-import type { Task } from '../src/core/task.ts';
+import type { Task } from '../../src/core/task.ts';
 import {
   distinct,
   type Flow,

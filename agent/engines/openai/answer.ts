@@ -1,6 +1,6 @@
 /** The words of an answer as they arrive: without what the model thinks aloud, and not without end. */
-import type { Understanding } from './engine.ts';
-import { CallFailed, type Calls } from './openai-calls.ts';
+import type { Understanding } from '../engine.ts';
+import { CallFailed, type Calls } from './calls.ts';
 
 /** Characters of an answer at most. */
 const longestAnswer = 4000;

@@ -1,9 +1,9 @@
 /** The prompts, filled in. */
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import type { Catalogue, Field, Task } from '../../src/core/task.ts';
-import type { Context } from './engine.ts';
-import { isPlain, proposedActions, proposedSteps } from './openai-proposal.ts';
+import type { Catalogue, Field, Task } from '../../../src/core/task.ts';
+import type { Context } from '../engine.ts';
+import { isPlain, proposedActions, proposedSteps } from './proposal.ts';
 
 type PromptName = 'understand' | 'answer' | 'turn' | 'repair';
 
@@ -16,7 +16,7 @@ const texts: Record<PromptName, string> = {
 };
 
 function read(name: PromptName): string {
-  return readFileSync(new URL(`../../prompts/${name}.md`, import.meta.url), 'utf8');
+  return readFileSync(new URL(`../../../prompts/${name}.md`, import.meta.url), 'utf8');
 }
 
 /**

@@ -1,13 +1,13 @@
 /** The engine that lets a model propose: it asks, holds against what was said, and hands over where that fails. */
-import { groundCommands } from '../grounding.ts';
-import type { Context, Engine, EngineWorld, Turn, Understanding } from './engine.ts';
-import { createLexicon } from './offline/lexicon.ts';
-import { writeAnswer } from './openai-answer.ts';
-import { CallFailed, createCalls, type Message, type ModelServer } from './openai-calls.ts';
-import { thinksUnasked } from './openai-json.ts';
-import { createLadder } from './openai-ladder.ts';
-import { createProposalSchema, isQuestion, type Proposal, toCommands, toJsonSchema } from './openai-proposal.ts';
+import { groundCommands } from '../../grounding.ts';
+import type { Context, Engine, EngineWorld, Turn, Understanding } from '../engine.ts';
+import { createLexicon } from '../offline/lexicon.ts';
+import { writeAnswer } from './answer.ts';
+import { CallFailed, createCalls, type Message, type ModelServer } from './calls.ts';
+import { thinksUnasked } from './json.ts';
+import { createLadder } from './ladder.ts';
 import { answerPrompt, systemPrompt, turnPrompt } from './prompts.ts';
+import { createProposalSchema, isQuestion, type Proposal, toCommands, toJsonSchema } from './proposal.ts';
 
 interface ModelOptions {
   /** Of the engine, as the reply shows it. */
