@@ -5,6 +5,7 @@ import type { Command, DatasetWish, Setting, StepWish } from './commands.ts';
 import { readItems } from './engines/offline/items.ts';
 import { readTokens } from './engines/offline/lexer.ts';
 import type { Lexicon } from './engines/offline/lexicon.ts';
+import { ownWords } from './engines/offline/own-words.ts';
 import { foldValues } from './engines/offline/values.ts';
 import { hasEvidence } from './intent-evidence.ts';
 import { nameTokens } from './words.ts';
@@ -44,7 +45,8 @@ export function groundCommands(
   planned: readonly unknown[],
   world: GroundingWorld,
 ): { commands: Command[]; warnings: string[] } {
-  const said = { now: readSaid(messages.slice(-1), planned, world), ever: readSaid(messages, planned, world) };
+  const own = messages.map(ownWords);
+  const said = { now: readSaid(own.slice(-1), planned, world), ever: readSaid(own, planned, world) };
   const invented: string[] = [];
   const grounded = commands.flatMap((command) => groundCommand(command, said, world, invented));
   return { commands: grounded, warnings: warningOf([...new Set(invented)]) };

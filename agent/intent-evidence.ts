@@ -1,52 +1,30 @@
 /** Words without which a model's word is not taken for something that has an effect. */
+import { ownWords } from './engines/offline/own-words.ts';
 
-/** Beginnings of words, by the command or action that they speak of. */
-const stems: Record<string, readonly string[]> = {
-  cancel: ['cancel', 'stop', 'abort', 'kill', 'halt', 'terminat', 'end', 'quit', 'interrupt'],
-  retry: ['retr', 're-', 'again', 'rerun', 'resum', 'restart', 'continu', 'once more', 'try', 'pick up', 'go on'],
-  get_logs: ['log', 'output', 'stderr', 'stdout', 'trace', 'print', 'console'],
-  get_status: [
-    'statu',
-    'how',
-    'progress',
-    'done',
-    'finish',
-    'run',
-    'news',
-    'eta',
-    'why',
-    'wrong',
-    'fail',
-    'what',
-    'is ',
-  ],
-  compare_runs: ['compar', 'differ', 'versus', ' vs', 'better', 'worse', 'side by side', 'against'],
-  upload_artifact: ['upload', 'store', 'put', 'add'],
-  download_artifact: ['download', 'get', 'fetch', 'export', 'save', 'give', 'pull'],
-  approve: [
-    'yes',
-    'yep',
-    'yeah',
-    'ok',
-    'sure',
-    'go',
-    'start',
-    'run',
-    'approv',
-    'confirm',
-    'do it',
-    'ship',
-    'lgtm',
-    'fine',
-  ],
-  forget: ['forget', 'drop', 'discard', 'cancel', 'reset', 'scrap', 'never', 'start over', 'no', 'clear', 'stop'],
-  drop: ['drop', 'remov', 'without', 'skip', 'no', 'leave', 'delet', 'only', 'just', "n't", 'exclud', 'minus', 'cut'],
+/** What a message says for this command or action, as whole words; what is not listed needs none. */
+const words: Record<string, RegExp> = {
+  cancel: /\b(?:cancel|stop|abort|kill|halt|terminate|quit|interrupt)\b/,
+  retry: /\b(?:retry|re-?run|again|resume|restart|continue|once more|pick up|go on)\b/,
+  get_logs: /\b(?:logs?|output|stderr|stdout|traceback|print(?:ed)?|console)\b/,
+  get_status: /\b(?:status|state|how|progress|done|finished|running|news|eta|why|wrong|fail(?:ed)?|what|is)\b/,
+  compare_runs: /\b(?:compare|comparison|differ(?:s|ent|ence)?|versus|vs|better|worse|side by side|against)\b/,
+  upload_artifact: /\b(?:upload|store|put|add)\b/,
+  download_artifact: /\b(?:download|get|fetch|export|save|give|pull)\b/,
+  approve:
+    /^\W*(?:yes|yep|yeah|ok|okay|sure|go|start|run|approved?|confirm(?:ed)?|lgtm|fine)\b|\b(?:go ahead|start it|run it|do it|ship it)\b/,
+  forget: /\b(?:forget|drop|discard|cancel|reset|scrap|never ?mind|start over|clear|stop|don't (?:run|start))\b/,
+  drop: /\b(?:drop|remove|without|skip|no|not|leave|delete|only|just|exclude|minus|cut)\b|n't\b/,
 };
 
-/** Whether a message holds a word for this command or action; what has no words listed needs none. */
+/** A question about an effect, and a wish against it, ask for none. */
+const asksOrDenies = /\b(?:don't|do not|never|should i|can i|how do i|what happens|why|did it|does it|when)\b/;
+const hasEffect = new Set(['cancel', 'retry', 'approve', 'forget']);
+
+/** Whether the author's own words in a message speak of this command or action. */
 export function hasEvidence(of: string, message: string): boolean {
-  const listed = stems[of];
+  const listed = words[of];
   if (listed === undefined) return true;
-  const text = ` ${message.toLowerCase().replace(/[’‘]/g, "'")} `;
-  return listed.some((stem) => text.includes(/^\w/.test(stem) ? ` ${stem}` : stem) || text.startsWith(stem.trim()));
+  const text = ownWords(message).toLowerCase().replace(/[’‘]/g, "'");
+  const isWish = !hasEffect.has(of) || of === 'forget' || !asksOrDenies.test(text);
+  return isWish && listed.test(text);
 }

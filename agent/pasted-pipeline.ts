@@ -45,6 +45,10 @@ function draftNode(node: PipelineNode, globals: DraftNode['inputs'], { wiring }:
   const { node_id, task_name, inputs = {}, input_mappings = {} } = node;
   const task = wiring.task(task_name);
   const mapped = new Set(Object.values(input_mappings));
-  const taken = Object.entries(globals).filter(([name]) => task.inputFields.has(name) && !mapped.has(name));
+  const has = (name: string) => mapped.has(name) || inputs[name] !== undefined;
+  const isChosen = (name: string) => task.exactlyOneOf.some((pair) => pair.includes(name) && pair.some(has));
+  const taken = Object.entries(globals).filter(
+    ([name]) => task.inputFields.has(name) && !mapped.has(name) && !isChosen(name),
+  );
   return { node_id, task_name, inputs: { ...Object.fromEntries(taken), ...inputs }, input_mappings, asked: true };
 }

@@ -1,4 +1,5 @@
 /** What a conversation keeps, and what one turn hands on. */
+import { createHash } from 'node:crypto';
 import { Annotation } from '@langchain/langgraph';
 import type { Command } from './commands.ts';
 import { type Draft, draftSchema, emptyDraft } from './plan/draft.ts';
@@ -25,6 +26,8 @@ export const ConversationState = Annotation.Root({
   question: Annotation<string>,
   /** Id of the pipeline that the draft was last submitted as, or ''. */
   pipelineId: Annotation<string>,
+  /** Hash of the draft that was last submitted, or ''. */
+  submittedDraft: Annotation<string>,
   /** Id of what was last spoken of or submitted, which "its logs" then means; or ''. */
   subject: Annotation<string>,
   /** JSON of the user's last messages. */
@@ -59,6 +62,10 @@ export function readWork(state: State): TurnWork {
 
 export function readDraft(state: State): Draft {
   return state.draft ? draftSchema.parse(JSON.parse(state.draft)) : emptyDraft;
+}
+
+export function hashOf(draft: string): string {
+  return createHash('sha256').update(draft).digest('hex');
 }
 
 export function readHistory(state: State): string[] {

@@ -11,13 +11,26 @@ export function createAct(world: AgentWorld) {
     const named = { name: action.name, args: action.args as Record<string, Json> };
     const args = withLastRun(world, named, state.subject);
     const { act } = world.outside;
+    const who = { userId: state.userId, conversationId: state.conversationId };
+    if (act !== undefined && !world.dryRun && hasEffect.has(named.name) && args.id === undefined) {
+      const last = await act({ name: 'get_status', args: {} }, who);
+      return { reply: JSON.stringify({ kind: 'answer', text: askWhich(named.name, last.data), engine, warnings }) };
+    }
     const done =
       world.dryRun || act === undefined
         ? { text: `I would run ${named.name}.` }
-        : await act({ name: named.name, args }, { userId: state.userId, conversationId: state.conversationId });
+        : await act({ name: named.name, args }, who);
     const reply: Reply = { kind: 'action', engine, warnings, action: { name: named.name, args }, ...done };
     return { reply: JSON.stringify(reply), ...(typeof args.id === 'string' && { subject: args.id }) };
   };
+}
+
+/** What changes a run is not done to one that this conversation has never spoken of. */
+const hasEffect = new Set(['cancel', 'retry']);
+
+function askWhich(name: string, last: unknown): string {
+  const { pipeline_id, state } = last as { pipeline_id: string; state: string };
+  return `Nothing was started here. The last run is ${pipeline_id} (${state}): say "${name} ${pipeline_id}" if you mean it.`;
 }
 
 /** Where no run is named, and where one is to be compared with it, the one last spoken of is meant. */

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type Reply, replySchema } from '../../src/core/reply.ts';
-import type { State, Update } from '../state.ts';
+import { hashOf, type State, type Update } from '../state.ts';
 import type { AgentWorld } from './world.ts';
 
 /** Hands the plan to the executor, once: the key is the same when the same turn runs twice. */
@@ -13,7 +13,12 @@ export function createSubmit(world: AgentWorld) {
     const submitted = await submit(planned.pipeline, { userId, conversationId, idempotencyKey: idempotencyKey(state) });
     const { pipeline_id, task_ids } = submitted;
     const reply: Reply = { ...planned, kind: 'submitted', pipeline_id, task_ids };
-    return { pipelineId: pipeline_id, subject: pipeline_id, reply: JSON.stringify(reply) };
+    return {
+      pipelineId: pipeline_id,
+      subject: pipeline_id,
+      submittedDraft: hashOf(state.draft),
+      reply: JSON.stringify(reply),
+    };
   };
 }
 

@@ -1,5 +1,7 @@
 /** Where a plan stands while steps are added to it: its newest models, loader and resources. */
+
 import type { ResourceKind, Task } from '../../src/core/task.ts';
+import { limitSteps } from './combinations.ts';
 import {
   choiceAt,
   type DatasetChoice,
@@ -120,6 +122,7 @@ export function keyOf(ref: ModelRef): string {
 }
 
 export function addNode(flow: Flow, task: Task, inputs: Record<string, Json>, hint: string, asked: boolean): DraftNode {
+  limitSteps(flow.draft.nodes.length + 1);
   const node_id = freeNodeId(flow.draft, task.name, hint);
   const node: DraftNode = { node_id, task_name: task.name, inputs: { ...inputs }, input_mappings: {}, asked };
   flow.draft.nodes.push(node);

@@ -3,7 +3,7 @@ import type { ResourceKind, Task } from '../../src/core/task.ts';
 import { datasetsFor, loaderFor } from './build-datasets.ts';
 import { addNode, distinct, type Flow, type ModelRef, type PlanStep, providable, readFlow } from './build-flow.ts';
 import { modelsFor } from './build-models.ts';
-import { combinations } from './combinations.ts';
+import { combinations, limitSteps } from './combinations.ts';
 import {
   assignName,
   connect,
@@ -26,6 +26,7 @@ const alwaysProvided: readonly ResourceKind[] = ['config'];
  * an id, the newest model where none is named. Pure; what nobody said stays missing.
  */
 export function addSteps(base: Draft | undefined, steps: readonly PlanStep[], wiring: Wiring): Draft {
+  limitSteps(steps.length);
   const draft = structuredClone(base ?? emptyDraft);
   const flow = readFlow(draft, wiring);
   flow.servesExisting = steps.every(({ task }) => task.type === 'MICROSERVICE');

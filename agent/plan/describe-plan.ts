@@ -29,19 +29,19 @@ function phrase(node: PipelineNode, pipeline: Pipeline, world: World): string {
       return `load ${part}${short(inputs[wiring.datasetInput])}${limit(inputs)}`;
     }
     case 'finetune':
-      return `finetune ${model}${data}${extras(node, ['num_epochs', 'max_steps', 'learning_rate', 'lora_rank'])}`;
+      return `finetune ${model}${data}${extras(node, world)}`;
     case 'train':
-      return `train a model from scratch${data}${extras(node, ['num_epochs', 'max_steps', 'learning_rate'])}`;
+      return `train a model from scratch${data}${extras(node, world)}`;
     case 'ptq':
-      return `quantize ${model} to ${String(inputs.bits ?? 8)} bits`;
+      return `quantize ${model} to ${String(inputs.bits ?? 8)} bits${data && ` with calibration${data}`}${extras(node, world)}`;
     case 'qat':
-      return `train ${model} quantization-aware${data} at ${String(inputs.bits ?? 8)} bits`;
+      return `train ${model} quantization-aware${data} at ${String(inputs.bits ?? 8)} bits${extras(node, world)}`;
     case 'evaluate':
-      return `evaluate ${model}${data}${limit(inputs)}`;
+      return `evaluate ${model}${data}${limit(inputs)}${extras(node, world)}`;
     default:
       return `${wiring
         .task(node.task_name)
-        .summary.replace(/ and return its id$/, '')
+        .summary.replace(/ and return (?:its|their) id$/, '')
         .replace(/^./, (first) => first.toLowerCase())}${plain(inputs)}`;
   }
 }
@@ -51,14 +51,27 @@ function limit(inputs: Record<string, unknown>): string {
 }
 
 function plain(inputs: Record<string, unknown>): string {
-  const values = Object.values(inputs).map((value) => (Array.isArray(value) ? value.join(', ') : String(value)));
+  const values = Object.values(inputs).map((value) => (typeof value === 'string' ? value : words(value)));
   return values.length === 0 ? '' : ` (${values.join('; ')})`;
 }
 
-function extras(node: PipelineNode, names: readonly string[]): string {
-  const given = names.filter((name) => node.inputs?.[name] !== undefined);
+/** What the sentence itself says already. */
+const saidElsewhere = new Set(['bits', 'max_samples']);
+
+/** Everything else that a step was given, so that nobody starts what they have not read. */
+function extras(node: PipelineNode, { wiring }: World): string {
+  const names: readonly string[] = wiring.modelInputs(wiring.task(node.task_name)) ?? [];
+  const given = Object.entries(node.inputs ?? {}).filter(([name]) => !names.includes(name) && !saidElsewhere.has(name));
   if (given.length === 0) return '';
-  return ` (${given.map((name) => `${name.replaceAll('_', ' ').replace('num ', '').replace('max ', '')} ${String(node.inputs?.[name])}`).join(', ')})`;
+  const told = given.map(
+    ([name, value]) => `${name.replaceAll('_', ' ').replace(/^(?:num|max) /, '')} ${words(value)}`,
+  );
+  return ` (${told.join(', ')})`;
+}
+
+function words(value: unknown): string {
+  if (Array.isArray(value)) return value.map(words).join(', ');
+  return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }
 
 function sourceNode(node: PipelineNode, input: string | undefined, pipeline: Pipeline): PipelineNode | undefined {

@@ -42,6 +42,9 @@ export function inspectPipeline(
   input: unknown,
   catalogue: Catalogue,
 ): { pipeline?: Pipeline; nodes: ReadonlyMap<string, CheckedNode>; faults: Fault[] } {
+  if (isTooDeep(input)) {
+    return { nodes: new Map(), faults: [{ code: 'wrong_shape', message: `the JSON is nested too deeply` }] };
+  }
   const parsed = pipelineSchema.safeParse(input);
   if (!parsed.success) {
     return { nodes: new Map(), faults: parsed.error.issues.map((issue) => shapeFault(input, issue)) };
@@ -52,6 +55,18 @@ export function inspectPipeline(
   checkGlobals(pipeline, catalogue, faults);
   const ordered = sortNodes(nodes, faults);
   return { pipeline, nodes: ordered, faults };
+}
+
+const deepest = 100;
+
+/** Nested more deeply than any input is, and than a schema can be followed. */
+function isTooDeep(input: unknown): boolean {
+  let level = [input];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > deepest) return true;
+    level = level.flatMap((value) => (typeof value === 'object' && value !== null ? Object.values(value) : []));
+  }
+  return false;
 }
 
 function invalidPipeline(faults: Fault[]): UserError {

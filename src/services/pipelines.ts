@@ -119,7 +119,7 @@ export function createPipelineService(options: PipelineServiceOptions): Pipeline
 
     retry(id, caller, inputs = {}) {
       const run = runOf(id, caller);
-      const others = inputsByNode(run, inputs);
+      const others = inputsByNode(run, namesWrittenOut(inputs, fullName));
       if (others !== undefined) {
         refuseWhatCannotRun(checkPipeline(overrideInputs(run.checked.pipeline, others), catalogue), machine);
       }
@@ -145,6 +145,8 @@ export function createPipelineService(options: PipelineServiceOptions): Pipeline
 
 function inputsByNode(run: PipelineRun, inputs: Record<string, JsonValue>): NodeInputs | undefined {
   const byNode: NodeInputs = {};
+  const empty = Object.keys(inputs).find((input) => inputs[input] === null);
+  if (empty !== undefined) throw new UserError('wrong_input', `A retry needs a value for ${empty}, and null is none.`);
   for (const [input, value] of Object.entries(inputs)) {
     for (const { node } of takersOf(run, input)) byNode[node.node_id] = { ...byNode[node.node_id], [input]: value };
   }
@@ -164,18 +166,20 @@ function takersOf(run: PipelineRun, input: string): TaskRun[] {
   });
 }
 
+function namesWrittenOut(inputs: Record<string, JsonValue>, fullName: PipelineServiceOptions['fullName']) {
+  const { model_name: model, dataset_path: dataset } = inputs;
+  return {
+    ...inputs,
+    ...(typeof model === 'string' && { model_name: fullName('model', model) ?? model }),
+    ...(typeof dataset === 'string' && { dataset_path: fullName('dataset', dataset) ?? dataset }),
+  };
+}
+
 /** The pipeline with short names of models and datasets written out; what is no pipeline stays as it is. */
 function withFullNames(written: unknown, fullName: PipelineServiceOptions['fullName']): unknown {
   const parsed = pipelineSchema.safeParse(written);
   if (!parsed.success) return written;
-  const write = (inputs: Record<string, JsonValue>) => {
-    const { model_name: model, dataset_path: dataset } = inputs;
-    return {
-      ...inputs,
-      ...(typeof model === 'string' && { model_name: fullName('model', model) ?? model }),
-      ...(typeof dataset === 'string' && { dataset_path: fullName('dataset', dataset) ?? dataset }),
-    };
-  };
+  const write = (inputs: Record<string, JsonValue>) => namesWrittenOut(inputs, fullName);
   const { nodes, global_inputs } = parsed.data;
   return {
     ...parsed.data,

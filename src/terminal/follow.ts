@@ -37,6 +37,6 @@ export async function followPipeline(
   }
   const status = await client.get<PipelineStatus>(path);
   if (status.state === 'running') context.say(`${pipelineId} goes on; \`trainyard status ${pipelineId}\` shows it.`);
-  else context.say(['', `${pipelineId} ${status.state}.`, '', resultLines(status.tasks), ''].join('\n'));
+  else context.say(['', `${pipelineId} ${status.state}.`, '', resultLines(status), ''].join('\n'));
   return status;
 }

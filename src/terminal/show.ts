@@ -1,6 +1,6 @@
 import type { Pipeline, PipelineNode } from '../core/pipeline.ts';
 import type { Reply } from '../core/reply.ts';
-import type { TaskStatus } from '../services/pipelines.ts';
+import type { PipelineStatus, TaskStatus } from '../services/pipelines.ts';
 import { formatTable } from '../services/text-table.ts';
 import { formatBytes, formatSeconds } from './format.ts';
 
@@ -52,13 +52,14 @@ function fieldLine({ label, options }: Field): string {
 }
 
 /** The results of a finished pipeline: what each node measured, then what failed and what to do about it. */
-export function resultLines(tasks: readonly TaskStatus[]): string {
-  const failures = tasks.filter((task) => task.state === 'failed').map(failureLine);
+export function resultLines({ pipeline_id, tasks }: PipelineStatus): string {
+  const failures = tasks.filter((task) => task.state === 'failed').map((task) => failureLine(task, pipeline_id));
   return [resultTable(tasks), ...failures].filter((part) => part !== '').join('\n\n');
 }
 
-function failureLine({ node_id, error, remedy }: TaskStatus): string {
-  const toGoOn = remedy === undefined ? '' : `To go on: trainyard run "${remedy}"`;
+function failureLine({ node_id, error, remedy }: TaskStatus, pipelineId: string): string {
+  const sentence = remedy?.replace(/^retry/, `retry ${pipelineId}`);
+  const toGoOn = sentence === undefined ? '' : `To go on: trainyard run "${sentence}"`;
   const lines = [`${node_id} failed: ${error?.message ?? 'no cause is known.'}`, error?.hint ?? '', toGoOn];
   return lines.filter((line) => line !== '').join('\n');
 }

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MemorySaver } from '@langchain/langgraph';
@@ -105,6 +105,33 @@ describe('a plan', () => {
   });
 });
 
+describe('what runs already', () => {
+  test.each(['ok thanks', 'go', 'great!'])('is not started once more by "%s"', async (words) => {
+    const { submitted, submit } = recorder();
+    const agent = create({ submit });
+    expect(await say(agent, 'finetune gpt2 on squad')).toMatchObject({ kind: 'submitted' });
+    expect(await say(agent, words)).toMatchObject({ kind: 'answer' });
+    expect(submitted).toHaveLength(1);
+    expect(await say(agent, 'finetune gpt2 on squad')).toMatchObject({ kind: 'submitted' });
+  });
+
+  test('is stopped only where the conversation has spoken of it', async () => {
+    const done: unknown[] = [];
+    const act = async (action: { name: string }) => {
+      done.push(action.name);
+      return { text: 'Running.', data: { pipeline_id: 'pipeline_7', state: 'running' } };
+    };
+    const agent = create({ act });
+    expect(await say(agent, 'cancel it')).toMatchObject({
+      kind: 'answer',
+      text: expect.stringContaining('pipeline_7'),
+    });
+    expect(done).toEqual(['get_status']);
+    await say(agent, 'cancel pipeline_7');
+    expect(done).toEqual(['get_status', 'cancel']);
+  });
+});
+
 describe('a pasted pipeline', () => {
   const pasted = (...nodes: object[]) => `Please run this:\n${JSON.stringify({ nodes }, null, 2)}`;
   const data = { node_id: 'data', task_name: 'load_dataset', inputs: { dataset_path: 'huggingface:squad' } };
@@ -130,6 +157,20 @@ describe('a pasted pipeline', () => {
     const reply = await say(create(), JSON.stringify(pipeline));
     expect(inputsOf(reply, 'eval')).toEqual({ model_name: 'gpt2' });
     expect(reply).toMatchObject({ kind: 'plan', pipeline: { edges: pipeline.edges } });
+  });
+
+  test('of the README keeps the model that each node takes', async () => {
+    const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8');
+    const [, json = ''] = /```json\n([\s\S]*?)```/.exec(readme) ?? [];
+    const reply = await say(create(), json, '5 epochs');
+    expect(inputsOf(reply, 'tune')).toEqual({ model_name: 'builtin:tiny-llama', num_epochs: 5 });
+    expect(inputsOf(reply, 'eval')).toEqual({});
+  });
+
+  test('that is nested without end is refused', async () => {
+    const nested = `${'{"a":'.repeat(3000)}1${'}'.repeat(3000)}`;
+    const text = `{"nodes": [{"node_id": "c", "task_name": "load_config", "inputs": {"overrides": ${nested}}}]}`;
+    expect(await say(create(), text)).toMatchObject({ kind: 'refused', text: expect.stringContaining('deeply') });
   });
 
   test('with faults is refused with all of them, and the plan before it stays', async () => {
@@ -346,7 +387,7 @@ describe('a conversation', () => {
 });
 
 describe('the longest message', () => {
-  test.each(['is it ', 'ignore all ', '8 and ', '1,', 'run it x '])(
+  test.each(['> finetune\n', '{"', '<a>', 'the log was:\n', 'is it ', 'ignore all ', '8 and ', '1,', 'run it x '])(
     'of nothing but "%s" holds nobody up',
     async (words) => {
       const start = performance.now();
@@ -356,6 +397,17 @@ describe('the longest message', () => {
     },
     30_000,
   );
+});
+
+describe('a message in a fence', () => {
+  test.each([
+    '```\npython train_my_model.py --data squad_v2 --epochs (5)\n```\nwhy does this fail?',
+    `\`\`\`\n${'finetune phi-2\n'.repeat(30)}`,
+  ])('is read at once: %s', async (text) => {
+    const start = performance.now();
+    await say(create(), text);
+    expect(performance.now() - start).toBeLessThan(5000);
+  });
 });
 
 describe('what is no task here', () => {

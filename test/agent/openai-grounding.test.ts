@@ -113,7 +113,7 @@ describe('instructions in a name', () => {
 
   test('start no action', async () => {
     const reply = await proposed(injected, propose(run(gpt2OnSquad), act('cancel')));
-    expect(reply.kind).toBe('plan');
+    expect(['plan', 'question']).toContain(reply.kind);
   });
 
   test('of the plan bring no value into a later turn', async () => {

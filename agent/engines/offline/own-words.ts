@@ -8,8 +8,9 @@ const logLine =
   /^[ \t]*(?:\[?(?:ERROR|WARN(?:ING)?|INFO|DEBUG|CRITICAL|FATAL)\b|\w*(?:Error|Exception):|\d{4}-\d\d-\d\d[T ]\d\d:).*$/gm;
 
 const fence = /```[\s\S]*?(?:```|$)/g;
-/** What people do put in a fence for us: a name, a path, a list of packages. */
-const listed = /^```\w*\s*(?:[\w.[\],<>=!~/:-]+(?: *[<>=!~]=? *[\w.*]+)?\s*)*```$/;
+/** What people do put in a fence for us: a name, a path, a package with its version, one on a line. */
+const listedLine = /^[\w.[\],<>=!~/:* -]*$/;
+const longestLine = 3;
 const pairedTags = /<(\w+)\b[^<>\n]*>[\s\S]*?<\/\1>/g;
 const tags = /<\/?[A-Za-z_|!][^<>\n]*>|<<\/?\w+>>|\[\/?[A-Z]{3,}\]/g;
 const link = /!?\[([^\]\n]*)\]\([^)\n]*\)+/g;
@@ -20,7 +21,7 @@ const longestName = 4;
 /** The message with everything else taken out; a gap stays, so that nothing grows together. */
 export function ownWords(message: string): string {
   return withoutObjects(message)
-    .replace(fence, (block) => (listed.test(block) ? block.replace(/```\w*/g, ' ') : ' . '))
+    .replace(fence, fromFence)
     .replace(printed, ' . ')
     .replace(printedAfterColon, ' . ')
     .replace(logLine, ' . ')
@@ -29,6 +30,15 @@ export function ownWords(message: string): string {
     .replace(tags, ' . ')
     .replace(shell, ' . ')
     .replace(quotation, (quoted, inner: string) => (inner.trim().split(/\s+/).length > longestName ? ' . ' : quoted));
+}
+
+function fromFence(block: string): string {
+  const lines = block
+    .replace(/^```\w*/, '')
+    .replace(/```$/, '')
+    .split('\n');
+  const isList = lines.every((line) => listedLine.test(line) && line.trim().split(/\s+/).length <= longestLine);
+  return isList ? lines.join('\n') : ' . ';
 }
 
 /** Without what braces enclose, where it is quoted as JSON is. */
