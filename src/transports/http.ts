@@ -59,10 +59,12 @@ export function createHttpApp({ services, webDirectory, version, ready }: HttpOp
   });
   app.get('/api/pipelines/:id/log', async (c) => c.json(await pipelines.logs(c.req.param('id'), localUser)));
   app.post('/api/conversations/:id/messages', async (c) => {
+    checkConversationId(c.req.param('id'));
     const { text, message_id: messageId } = parseBody(messageSchema, await readJson(c));
     return c.json(await conversations.send(text, c.req.param('id'), localUser, { messageId }));
   });
   app.post('/api/conversations/:id/answers', async (c) => {
+    checkConversationId(c.req.param('id'));
     const { question_id: questionId, values } = parseBody(answerSchema, await readJson(c));
     return c.json(await conversations.answer(questionId, values, c.req.param('id'), localUser));
   });
@@ -77,7 +79,14 @@ export function createHttpApp({ services, webDirectory, version, ready }: HttpOp
 
 const messageSchema = z.object({ text: z.string(), message_id: z.string().max(200).optional() });
 const retrySchema = z.strictObject({ inputs: z.record(z.string(), z.json()).optional() });
-const answerSchema = z.object({ question_id: z.string(), values: z.record(z.string(), z.string()) });
+const answerSchema = z.object({ question_id: z.string(), values: z.record(z.string(), z.string().max(2000)) });
+
+const longestId = 200;
+
+function checkConversationId(id: string): void {
+  if (id.length <= longestId) return;
+  throw new UserError('wrong_input', `A conversation's id has at most ${longestId} characters.`);
+}
 
 function parseBody<T>(schema: z.ZodType<T>, body: unknown): T {
   const parsed = schema.safeParse(body);
