@@ -14,11 +14,13 @@ const targets: Record<ShapeName, (trainyardMs: number, floorMs: number) => strin
   'random DAG': (trainyardMs) => `${formatMs(trainyardMs)} ms, ${verdict(trainyardMs, 200, 'ms')}`,
 };
 
+const runs = 5;
+
 /** Trainyard, the floor and the other engines on each shape, as a table a shape. */
 export async function compareEngines(nodes: number): Promise<void> {
   for (const shape of shapeNames) {
     const draw = (count: number) => drawGraph(shape, count);
-    const [trainyard, floor] = await measureTrainyardAndFloor(draw(nodes));
+    const [trainyard, floor] = await measureTrainyardAndFloor(draw(nodes), runs);
     const others: Measured[] = [];
     for (const peer of peers) others.push(await measurePeer(peer, draw, nodes));
     const all = [trainyard, floor, ...others];

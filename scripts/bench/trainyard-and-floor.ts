@@ -17,10 +17,11 @@ export interface Measured {
 
 type Succeeded = Measured & { milliseconds: number };
 
-const runs = 3;
-
 /** Runs the graph some times, each in a new journal, and writes each run's commits once more without Trainyard. */
-export async function measureTrainyardAndFloor(graph: Graph): Promise<[trainyard: Succeeded, floor: Succeeded]> {
+export async function measureTrainyardAndFloor(
+  graph: Graph,
+  runs: number,
+): Promise<[trainyard: Succeeded, floor: Succeeded]> {
   const pairs: Pair[] = [];
   for (let run = 0; run < runs; run += 1) pairs.push(await measurePair(graph));
   const measured = (engine: 'trainyard' | 'floor', note: string): Succeeded => {

@@ -81,8 +81,11 @@ def main(home):
         milliseconds = run_graph(graph)
     finally:
         server.kill()
-    note = "tasks submitted in one flow, own server; commits are its own affair"
-    print(json.dumps({"version": version("prefect"), "milliseconds": milliseconds, "commits": None, "note": note}))
+    note = "tasks submitted in one flow, own server, until the flow returns"
+    report = {"version": version("prefect"), "milliseconds": milliseconds, "commits": None, "note": note}
+    print(json.dumps(report), flush=True)
+    # What it has still to tell its server would keep it waiting.
+    os._exit(0)
 
 
 if __name__ == "__main__":
