@@ -14,13 +14,30 @@ const longestLine = 3;
 const pairedTags = /<(\w+)\b[^<>\n]*>[\s\S]*?<\/\1>/g;
 const tags = /<\/?[A-Za-z_|!][^<>\n]*>|<<\/?\w+>>|\[\/?[A-Z]{3,}\]/g;
 const link = /!?\[([^\]\n]*)\]\([^)\n]*\)+/g;
-const shell = /\$\([^)\n]*\)/g;
+/** Talk of the machine, which no task has an input for. */
+const machine = [
+  /\benv(?:ironment)? var(?:iable)?s?\b[^.;\n]*/gi,
+  /\benv\s+[A-Z_]{2,}=\S+/g,
+  /\b(?:mount|chmod|chown|sudo)\b(?:(?! and )[^.;,\n])*/gi,
+  /(?:^|\s)(?:--(?:extra-)?index-url|--find-links|--trusted-host|--editable|--requirement|-[eirf])\s+\S+/g,
+  // A package from an address is not the one of that name.
+  /[\w.-]{1,100}\s*@\s*\w{1,9}:\/\/\S+/g,
+];
+/** Written like a name, and none: shell, addresses elsewhere than on the hub, letters that hide, options. */
+const foreign = [
+  /\$\(/,
+  /^(?!https?:\/\/(?:www\.)?huggingface\.co\/|(?:hf|huggingface):\/\/)[a-z][\w+.-]{0,20}:\/\//i,
+  /.[\u202a-\u202e\u2066-\u2069]./,
+  /^-+[\w-]*\//,
+];
 const quotation = /["“”«»]([^"“”«»\n]*)["“”«»]/g;
 const longestName = 4;
 
 /** The message with everything else taken out; a gap stays, so that nothing grows together. */
 export function ownWords(message: string): string {
-  return withoutObjects(message)
+  const told = machine.reduce((text, talk) => text.replace(talk, ' . '), withoutObjects(message));
+  return told
+    .replace(/\S+/g, (word) => (foreign.some((sign) => sign.test(word)) ? '.' : word))
     .replace(fence, fromFence)
     .replace(printed, ' . ')
     .replace(printedAfterColon, ' . ')
@@ -28,7 +45,6 @@ export function ownWords(message: string): string {
     .replace(pairedTags, ' . ')
     .replace(link, '$1')
     .replace(tags, ' . ')
-    .replace(shell, ' . ')
     .replace(quotation, (quoted, inner: string) => (inner.trim().split(/\s+/).length > longestName ? ' . ' : quoted));
 }
 
