@@ -1,7 +1,8 @@
 /** What a reading asks for, in the light of the plan and the open question. */
-import type { Command, CommandOf, Selector } from '../../../commands.ts';
+import type { Command, CommandOf, Selector, Setting } from '../../../commands.ts';
 import type { Context } from '../../engine.ts';
 import { type Clause, type Cue, hasAny, isBare, type Reading, settingsOf, wishesOf } from '../clauses/clause.ts';
+import { moodOf, retryWords } from '../requests/orders.ts';
 import type { TaskFacts } from '../task-facts.ts';
 import type { Piece } from '../values.ts';
 import { proposeChange } from './change.ts';
@@ -12,9 +13,27 @@ import { proposeRestriction } from './restriction.ts';
 import { proposeSteps } from './steps.ts';
 import { isSpent, type Wish } from './wish.ts';
 
-const retryWords = /\bre-?try\b|\bresume\b|\btry (?:it |that )?again\b/;
+const retries = /\bre-?try\b|\bresume\b|\btry (?:it |that )?again\b/;
+const restarts = /\bre-?run\b|\brestart\b|\btry\b.*\bagain\b/;
+const goes =
+  "(?:go ahead|go for it|let'?s go|go|approved?|(?:start|launch|submit|run|ship|do) (?:it|that|this)(?: now| please)?|start|launch|submit)";
+const goesLast = new RegExp(`(?:, ?|\\band |\\bthen )(?:please )?${goes}(?: now| please)?[ .!]*$`);
+const goesFirst = new RegExp(`^(?:(?:ok|okay|yes|yeah|sure|fine|great)[ ,]+)*${goes}(?: ?,| with| but)`);
 
+/** "use 3 samples and go": a change of the plan, and the word for it. */
 export function toCommands(wish: Wish, context: Context): Command[] {
+  const commands = readCommands(wish, context);
+  const said = saidIn(wish.pieces);
+  const changes = commands.length > 0 && commands.every(({ type }) => type === 'set' || type === 'drop');
+  const isGo = context.plan.length > 0 && (goesLast.test(said) || goesFirst.test(said)) && !/n't|\bnot\b/.test(said);
+  return changes && isGo ? [...commands, { type: 'approve' }] : commands;
+}
+
+function saidIn(pieces: readonly Piece[]): string {
+  return pieces.map((piece) => ('text' in piece ? (piece.text ?? '').toLowerCase() : '')).join(' ');
+}
+
+function readCommands(wish: Wish, context: Context): Command[] {
   const { reading, pieces, facts } = wish;
   const again = retrying(reading, pieces, context);
   if (again !== undefined) return [again];
@@ -64,12 +83,20 @@ function limited(commands: Command[], of: Selector): Command[] {
 
 /** "retry with batch size 4": what was submitted goes on with other values; of a mere plan it is a change. */
 function retrying({ loose, clauses }: Reading, pieces: readonly Piece[], context: Context): Command | undefined {
-  const said = pieces.map((piece) => ('text' in piece ? (piece.text ?? '').toLowerCase() : '')).join(' ');
-  const settings = [loose, ...clauses].flatMap((clause) => settingsOf(clause.settings));
-  const namesNone = loose.models.length + loose.datasets.length + clauses.length === 0;
-  if (!retryWords.test(said) || settings.length === 0 || !namesNone) return undefined;
-  if (context.plan.length > 0 && !context.submitted) return undefined;
-  return { type: 'retry', id: pieces.find((piece) => piece.k === 'id')?.text ?? null, settings };
+  const said = saidIn(pieces);
+  const id = pieces.find((piece) => piece.k === 'id')?.text ?? null;
+  const all = [loose, ...clauses];
+  const settings = [...all.flatMap((clause) => settingsOf(clause.settings)), ...all.flatMap(ofDatasets)];
+  const namesNone = all.every(({ models, datasets }) => models.length === 0 && datasets.every(({ name }) => !name));
+  const again = retries.test(said) || (id !== null && restarts.test(said));
+  if (!again || settings.length === 0 || !namesNone) return undefined;
+  if (id === null && context.plan.length > 0 && !context.submitted) return undefined;
+  if (moodOf(said, retryWords) !== 'order') return { type: 'talk', topic: 'unclear', text: '' };
+  return { type: 'retry', id, settings };
+}
+
+function ofDatasets(clause: Clause): Setting[] {
+  return wishesOf(clause).flatMap(({ name, settings }) => (name === null ? settings : []));
 }
 
 function dropping(tasks: string[]): Command[] {

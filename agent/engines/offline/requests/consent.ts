@@ -15,6 +15,8 @@ const forgets = [
   'from the beginning',
   "don't|dont run|start|submit|do|execute|launch it|that|this|anything",
   'do not run|start|submit|execute|launch it|that|this|anything',
+  "don't|dont run|start|submit|execute|launch",
+  'do not run|start|submit|execute|launch',
   "don't|dont|nah|nope",
   'reject|rejected|decline|denied',
   'cancel|stop|drop|scrap|reject|discard|bin|trash|kill|abort|forget the|that|this plan',
@@ -62,6 +64,9 @@ const dropsLast = phrases('drop|remove|skip|delete|undo|cut|without … last ste
 export function readConsent({ said, plans, context }: Message): Command | undefined {
   if (plans || context.plan.length === 0) return undefined;
   const bare = said.replace(/[.!,]/g, ' ').replace(/\s+/g, ' ').trim();
+  if (!context.submitted && context.missing.length === 0 && /^no+(?: (?:thanks|thank you))?$/.test(bare)) {
+    return { type: 'forget' };
+  }
   if (forgetful.said.in(bare) && forgetful.only.make(bare)) return { type: 'forget' };
   if (approving.said.in(bare) && approving.only.make(bare)) return { type: 'approve' };
   if (context.missing.length === 0 && waits.in(bare) && waitsOnly.make(bare)) return waiting;

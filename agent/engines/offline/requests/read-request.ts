@@ -5,6 +5,7 @@ import type { Context } from '../../engine.ts';
 import type { Piece } from '../values.ts';
 import { readConsent } from './consent.ts';
 import { readInformation } from './information.ts';
+import { moodOf, retryWords } from './orders.ts';
 import { plain } from './phrases.ts';
 import { readArtifactRequest, readRunRequest } from './runs.ts';
 import { readTalk } from './talk.ts';
@@ -35,6 +36,11 @@ function isOfPlan(piece: Piece, said: string): boolean {
   return piece.k === 'path' || piece.k === 'value' || piece.k === 'hub';
 }
 
+/** "retry pipeline_a with batch size 4" brings values, which `toCommands` reads. */
+function retriesWithValues(pieces: readonly Piece[], said: string): boolean {
+  return pieces.some((piece) => piece.k === 'value') && moodOf(said, retryWords) === 'order';
+}
+
 /** Undefined where the message asks for no such thing. */
 export function readRequest(
   text: string,
@@ -51,7 +57,9 @@ export function readRequest(
     ids,
     path: pieces.find((piece) => piece.k === 'path')?.text,
     tasks,
-    plans: pieces.some((piece) => isOfPlan(piece, said)) && !(runId.test(ids[0] ?? '') && tasks.length === 0),
+    plans:
+      pieces.some((piece) => isOfPlan(piece, said)) &&
+      (tasks.length > 0 || !runId.test(ids[0] ?? '') || retriesWithValues(pieces, said)),
     context,
     catalogue,
   };

@@ -1,5 +1,6 @@
 /** Requests about runs and what they leave: logs, status, comparison, retry, cancel, upload, download. */
 import type { Command } from '../../../commands.ts';
+import { cancelWords, type Mood, moodOf, retryWords } from './orders.ts';
 import { phrases } from './phrases.ts';
 import type { Message } from './read-request.ts';
 
@@ -38,7 +39,8 @@ const ending = phrases('end');
 const aRun = phrases('run|running|pipeline|job|training|task');
 const theRun = phrases(
   'it|that|this|everything|all|the|my|our|last|latest|current|whole|one|process|execution|experiment|step|steps',
-  'please|pls|plz|now|immediately|already|right|at|once|for|me|asap|.|!|?|,',
+  'please|pls|plz|now|immediately|already|right|at|once|asap|.|!|?|,',
+  'for me',
   runs,
 );
 const asks = phrases('how|is|are|was|did|has|have|what|why|any|when|where|which|does|do|can|could|still|so');
@@ -55,6 +57,8 @@ const status = phrases(
   'any news|update|updates|progress',
   'news|update on|about|from|of',
   'what is happening|running|up with',
+  'what is|are running|left|remaining|pending|queued',
+  'what runs|remains',
   'what is going on',
   'what is the state',
   'how much longer|time|left',
@@ -94,6 +98,10 @@ const severalRuns = phrases(
   'this|the|my|our|last|latest|current run|pipeline|job … with|from|to|than|and|vs|versus',
 );
 
+const againstLast = phrases(
+  'it|this|that|them with|to|and|against the last|previous|other|first|earlier|one|ones|before',
+);
+
 export function readArtifactRequest({ said, id, path }: Message): Command | undefined {
   if (upload.in(said) && path !== undefined) return action('upload_artifact', { path });
   const isResource = id !== undefined && /^(model|ds|lora|report|env|cfg)_/.test(id);
@@ -101,7 +109,7 @@ export function readArtifactRequest({ said, id, path }: Message): Command | unde
 }
 
 export function readRunRequest(message: Message): Command | undefined {
-  const { said, id, tasks, plans, context } = message;
+  const { said, id, tasks, plans } = message;
   if (plans) return undefined;
   const args: Record<string, string> = id === undefined ? {} : { id };
   if (logs.in(said)) return action('get_logs', args);
@@ -109,19 +117,65 @@ export function readRunRequest(message: Message): Command | undefined {
   if (compared !== undefined) return compared;
   const isQuestion = asks.begin(said);
   if (isQuestion && asksStatus(message)) return action('get_status', args);
-  const aboutRun = id !== undefined || tasks.length === 0;
-  if (tryAgain.in(said) || (aboutRun && retry.in(said))) return action('retry', args);
+  const again = readRetry(message, args);
+  if (again !== undefined) return again;
   if (asksStatus(message)) return action('get_status', args);
-  if (!asksCancel(message)) return isRunId(id) && tasks.length === 0 ? action('get_status', args) : undefined;
+  const stops = cancelWords.test(said) && !/^\W*(?:cancel|stop|kill)\b/.test(said) && asksWhetherEnded.test(said);
+  if (stops && tasks.length === 0) return action('get_status', args);
+  if (asksCancel(message)) return readCancel(message, args);
+  return isRunId(id) && tasks.length === 0 ? action('get_status', args) : undefined;
+}
+
+function readRetry(message: Message, args: Record<string, string>): Command | undefined {
+  const { said, id, tasks } = message;
+  const aboutRun = id !== undefined || tasks.length === 0;
+  if (saysAgain.test(said) || !(tryAgain.in(said) || (aboutRun && retry.in(said)))) return undefined;
+  const mood = moodOf(said, retryWords) ?? 'order';
+  if (mood !== 'order') return unordered('retry', message, mood);
+  return vague.test(said) ? askValue : action('retry', args);
+}
+
+function readCancel(message: Message, args: Record<string, string>): Command | undefined {
+  const { said, id, context } = message;
+  const mood = moodOf(said, cancelWords) ?? 'order';
+  if (mood !== 'order') return unordered('cancel', message, mood);
   if (id === undefined && context.missing.length > 0 && !context.submitted) return { type: 'forget' };
   return action('cancel', args);
+}
+
+/** "can you try to explain it again" restarts nothing. */
+const saysAgain = /\btry (?:again )?to (?:explain|tell|describe|say|show|answer|understand|help|write|rephrase|be)\b/;
+/** "with a smaller batch size" names no value. */
+const vague =
+  /\b(?:with|using|but) .*\b(?:smaller|larger|bigger|lower|higher|fewer|more|less|different|other|another)\b/;
+const askValue: Command = {
+  type: 'talk',
+  topic: 'answer',
+  text: 'With which value? Say for example "retry with batch size 2".',
+};
+/** "why did it stop?", "will it stop?": its status tells. */
+const asksWhetherEnded =
+  /\b(?:why|when|did|has|does|will|would|is|was)\b(?:(?!\b(?:i|we|if|not|you)\b|n't\b).)*\b(?:stop|abort|terminate|halt|end)\b\s*(?:$|[?.!]|(?:by|on|at|so|itself|early|again|now|yet|running|training)\b)/;
+
+/** A word for an action without an order for it has no effect. */
+function unordered(name: string, { tasks, id }: Message, mood: Mood): Command | undefined {
+  if (mood === 'question') return action('get_task_info', { task_name: name });
+  return tasks.length > 0 && id === undefined && name === 'cancel'
+    ? undefined
+    : { type: 'talk', topic: 'unclear', text: '' };
 }
 
 /** "compare the last two runs", "how does this run differ from pipeline_a". */
 function comparison({ said, ids }: Message): Command | undefined {
   const named = ids.filter(isRunId);
-  if (!compares.in(said) || !(named.length > 1 || severalRuns.in(said))) return undefined;
+  if (!compares.in(said) || !(named.length > 1 || severalRuns.in(said) || comparesOne(said, named))) return undefined;
   return { type: 'action', name: 'compare_runs', args: named.length > 0 ? { ids: named } : {} };
+}
+
+/** "compare pipeline_a", "compare it with the last one". */
+function comparesOne(said: string, named: readonly string[]): boolean {
+  if (!/\b(?:compare|diff)\b/.test(said)) return false;
+  return named.length > 0 || againstLast.in(said);
 }
 
 function isRunId(id: string | undefined): boolean {

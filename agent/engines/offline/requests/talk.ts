@@ -55,6 +55,11 @@ const asksAboutMe = phrases(
 );
 const help = phrases('help', 'get started', 'how do i|you start|begin', 'how do i|you use this|it');
 
+const names = phrases(
+  'what|which datasets|dataset|data|models|model … available|know|known|have|support|supported|offer|use|there|exist',
+  'list|show … available|known|supported|all|the|your models|datasets',
+);
+
 export function readTalk({ said, tasks, plans }: Message): Command | undefined {
   const steps = tasks.length > 0;
   if (injection.in(said) && !(steps && plans)) return talk('out_of_scope');
@@ -63,7 +68,7 @@ export function readTalk({ said, tasks, plans }: Message): Command | undefined {
   if (greets.begin(said) && said.length < 40) return talk('greeting');
   if (thanks.in(said) && said.length < 60) return talk('thanks');
   if (asksAboutMe.in(said)) return talk('greeting');
-  return help.in(said) || /^\?+$/.test(said) ? talk('help') : undefined;
+  return help.in(said) || names.in(said) || /^\?+$/.test(said) ? talk('help') : undefined;
 }
 
 function talk(topic: CommandOf<'talk'>['topic']): Command {
