@@ -80,6 +80,16 @@ describe('a proposal is read', () => {
     expect(problemWith(propose(finetune).slice(0, -2), true)).toContain('write less');
   });
 
+  test('of very many objects in a moment, and only the first are looked at', () => {
+    const start = performance.now();
+    expect(problemWith('{} '.repeat(1_500_000))).toContain('commands');
+    expect(problemWith(`[${'{},'.repeat(1_500_000)}{}]`)).toContain('breaks off');
+    expect(problemWith(`{"commands":[${'{},'.repeat(50_000)}{}]}`).length).toBeLessThanOrEqual(1000);
+    expect(performance.now() - start).toBeLessThan(2000);
+    expect(read(`${'{} '.repeat(90)}${propose(finetune)}`)).toEqual(asCommand);
+    expect(problemWith(`${'{} '.repeat(200)}${propose(finetune)}`)).not.toContain('finetune');
+  });
+
   test('in time that grows with its length alone', () => {
     const start = performance.now();
     for (const part of ['{', '[', '{"', '\\"', '<think>', '</think>', '{}', ' ']) problemWith(part.repeat(100_000));

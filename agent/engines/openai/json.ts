@@ -6,11 +6,16 @@ export function thinksUnasked(answer: string): boolean {
   return end >= 0 && !/<think(?:ing)?>/i.test(answer.slice(0, end));
 }
 
-/** Every complete JSON value that begins with a bracket, in order. Throws where one has no end. */
+/** A proposal is far shorter, and has less prose before it: the rest of a long answer is not read. */
+const longestText = 200_000;
+const mostBrackets = 100;
+
+/** Complete JSON values that begin with a bracket, in order. Throws where one has no end. */
 export function findJson(answer: string): unknown[] {
-  const text = withoutThoughts(answer);
+  const text = withoutThoughts(answer).slice(0, longestText);
   const found: unknown[] = [];
-  for (let start = nextBracket(text, 0); start >= 0; ) {
+  let start = nextBracket(text, 0);
+  for (let tried = 0; start >= 0 && tried < mostBrackets; tried++) {
     const end = closingBracket(text, start);
     if (end < 0) throw new SyntaxError('it breaks off before the JSON ends');
     const value = parse(text.slice(start, end + 1));
@@ -26,8 +31,9 @@ function withoutThoughts(answer: string): string {
 }
 
 function nextBracket(text: string, from: number): number {
-  const offset = text.slice(from).search(/[{[]/);
-  return offset < 0 ? -1 : from + offset;
+  const bracket = /[{[]/g;
+  bracket.lastIndex = from;
+  return bracket.exec(text)?.index ?? -1;
 }
 
 /** Where the bracket at `start` is closed; brackets within strings do not count. */

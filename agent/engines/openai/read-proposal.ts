@@ -18,11 +18,14 @@ export function readProposal(answer: string, isCut: boolean, schema: ProposalSch
     throw unreadable(`${(error as Error).message}${isCut ? '; write less' : ''}`);
   }
   const areCommands = found.length > 1 && found.every((one) => isObject(one) && typeof one.type === 'string');
-  const read = (areCommands ? [found] : found).map((value) => schema.safeParse(value));
-  const fitting = read.findLast(({ success }) => success) ?? read.at(-1);
-  if (fitting === undefined) throw unreadable('it holds no JSON object');
-  if (!fitting.success) throw unreadable(z.prettifyError(fitting.error).slice(0, 1000));
-  return fitting.data;
+  let wrong: z.ZodError | undefined;
+  for (const value of (areCommands ? [found] : found).reverse()) {
+    const read = schema.safeParse(value);
+    if (read.success) return read.data;
+    wrong ??= read.error;
+  }
+  if (wrong === undefined) throw unreadable('it holds no JSON object');
+  throw unreadable(z.prettifyError({ issues: wrong.issues.slice(0, 20) }).slice(0, 1000));
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
