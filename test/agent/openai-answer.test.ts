@@ -3,7 +3,7 @@ import { createAnswerText } from '../../agent/engines/openai/answer.ts';
 import { createAgent } from '../../agent/index.ts';
 import { catalogue } from '../../tasks/index.ts';
 import { registry } from '../../tasks/registry.ts';
-import { type Answer, fails, hangs, says, startScriptedServer, streams } from './scripted-server.ts';
+import { type Answer, completes, fails, floods, hangs, says, startScriptedServer, streams } from './scripted-server.ts';
 import { ask, dataset, openAiAt, propose, run, who } from './scripted-turns.ts';
 
 const message = "what's the difference between ptq and qat?";
@@ -84,6 +84,42 @@ describe('a question that only words answer', () => {
     expect(last.text).toHaveLength(4000);
     expect(pieces.join('')).toBe(last.text);
     expect(last.warnings.join()).toContain('too long');
+  });
+
+  test('is given up where its stream has no end, also within one line', async () => {
+    for (const part of ['data: {"choices": []}\n\n', 'data: "xxxxxxxxxxxxxxxxxxxxxxxxxxx']) {
+      const given = Promise.withResolvers<void>();
+      const endless = floods(part, 'text/event-stream', given.resolve);
+      const { last } = await ask(message, [isQuestion, endless], { maxAnswerBytes: 5000 });
+      await given.promise;
+      expect(last.warnings.join()).toContain('did not answer the question: its answer was too long');
+    }
+  });
+
+  test.each<[string, Answer]>([
+    ['streamed', streams(['PTQ\u001b', ']0;owned\u0007 \u001b[2J', '\u0000is\u009b31m\r\n\tlater', '<th\u0000ink>hm'])],
+    ['whole', says('PTQ\u001b]0;owned\u0007 \u001b[2J\u0000is\u009b31m\r\n\tlater')],
+  ])('brings nothing that a terminal obeys, %s', async (_, answer) => {
+    const { last, pieces } = await ask(message, [isQuestion, answer]);
+    expect(last.text).toBe('PTQ]0;owned [2Jis31m\n\tlater');
+    expect(pieces.join('')).toBe(last.text);
+  });
+
+  test.each<[string, (content: unknown) => Answer]>([
+    ['streamed', (content) => streams([content])],
+    ['whole', (content) => completes({ content })],
+  ])('is text or parts of text, %s, and nothing else', async (_, answers) => {
+    const parts = [
+      { type: 'text', text: 'PTQ is' },
+      { type: 'text', text: ' later.' },
+    ];
+    const { last } = await ask(message, [isQuestion, answers(parts)]);
+    expect(last.text).toBe('PTQ is later.');
+    for (const content of [{ text: 'x' }, 42, true, [{ type: 'image_url' }], [[1]]]) {
+      const { last, pieces } = await ask(message, [isQuestion, answers(content)]);
+      expect(last.warnings.join()).toContain('did not answer the question: its answer could not be read');
+      expect(pieces).toEqual([]);
+    }
   });
 
   test('is left aside, with a word, where the message asks for work as well', async () => {

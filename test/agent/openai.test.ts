@@ -7,10 +7,13 @@ import { registry } from '../../tasks/registry.ts';
 import {
   type Answer,
   calls,
+  completes,
   fails,
+  floods,
   hangs,
   hangsMidway,
   noChoices,
+  redirects,
   refuses,
   says,
   sendsPage,
@@ -51,6 +54,7 @@ describe('the openai engine', () => {
     ['a fault of the server, then an answer', 2, [fails(503), says(good)]],
     ['a tool call where none was asked for', 1, [calls('propose_commands', good)]],
     ['a tool call whose arguments are an object', 1, [calls('propose_commands', JSON.parse(good))]],
+    ['text in parts', 1, [completes({ content: [{ type: 'text', text: good }] })]],
     ['a model that takes no temperature', 2, [fails(400, {}, "'temperature' does not support 0"), says(good)]],
   ])('lives with %s', async (_, expected, answers) => {
     const { last, requests } = await ask(message, answers);
@@ -72,6 +76,10 @@ describe('the openai engine', () => {
     ['sends a page', 2, 'empty', sendsPage()],
     ['never returns JSON', 2, 'could not be read', says('Of course, I will finetune it.')],
     ['never comes to an end', 2, 'could not be read', says(good.slice(0, -3), 'length')],
+    ['sends a number for text', 2, 'could not be read', completes({ content: 42 })],
+    ['calls its tool with nothing', 2, 'was empty', calls('propose_commands', undefined)],
+    ['redirects for ever', 1, 'answered with a redirect', redirects(307, '/v1/chat/completions')],
+    ['announces too long an answer', 1, 'was too long', says('x'.repeat(1_000_000))],
     ['proposes nothing', 2, 'could not be read', says('{"commands": []}')],
   ])('hands over to the offline engine when the server %s, and says so', async (_, expected, reason, answer) => {
     const { last, requests } = await ask(message, [answer], { timeoutMs: 1000 });
@@ -90,6 +98,26 @@ describe('the openai engine', () => {
     expect(isThePlan(reply)).toBe(true);
     expect(reply.warnings.join()).toContain('could not be reached');
     expect(pauses).toEqual([]);
+  });
+
+  test('gives up an answer without end, and reads only the beginning of a refusal without end', async () => {
+    for (const status of [200, 500]) {
+      const given = Promise.withResolvers<void>();
+      const endless = floods('{"choices": [', 'application/json', given.resolve, status);
+      const { last } = await ask(message, [endless], { maxAnswerBytes: 5000 });
+      await given.promise;
+      expect(isThePlan(last)).toBe(true);
+      expect(last.warnings.join()).toContain(status === 200 ? 'its answer was too long' : 'it answered 500');
+    }
+  });
+
+  test('does not carry the key to where a redirect points', async () => {
+    await using other = await startScriptedServer(says(good));
+    for (const status of [301, 302, 303, 307, 308]) {
+      const { last } = await ask(message, [redirects(status, `${other.baseUrl}/chat/completions`)]);
+      expect(last.warnings.join()).toContain('it answered with a redirect');
+    }
+    expect(other.requests).toEqual([]);
   });
 
   test('tells the model what was wrong with its answer', async () => {

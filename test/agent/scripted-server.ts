@@ -44,7 +44,7 @@ function sends(body: unknown, status = 200, headers: Record<string, string> = {}
   };
 }
 
-function completes(message: Record<string, unknown>, finish_reason = 'stop'): Answer {
+export function completes(message: Record<string, unknown>, finish_reason = 'stop'): Answer {
   const choices = [{ index: 0, finish_reason, message: { role: 'assistant', ...message } }];
   return sends({ id: 'chatcmpl-1', object: 'chat.completion', created: 0, model: 'm', choices });
 }
@@ -97,8 +97,28 @@ export function sendsPage(): Answer {
   };
 }
 
+export function redirects(status: number, location: string): Answer {
+  return (response) => {
+    response.writeHead(status, { location });
+    response.end();
+  };
+}
+
+/** Sends this for ever, until nobody listens any more, and says so. */
+export function floods(part: string, contentType: string, onGivenUp: () => void, status = 200): Answer {
+  return (response) => {
+    response.writeHead(status, { 'content-type': contentType });
+    const more = () => {
+      while (!response.destroyed && response.write(part));
+    };
+    response.on('drain', more);
+    response.on('close', onGivenUp);
+    more();
+  };
+}
+
 /** Streams these pieces, then ends as told: `hang` leaves the stream open, `break` cuts the connection. */
-export function streams(pieces: string[], end: 'stop' | 'length' | 'hang' | 'break' | 'close' = 'stop'): Answer {
+export function streams(pieces: unknown[], end: 'stop' | 'length' | 'hang' | 'break' | 'close' = 'stop'): Answer {
   return async (response) => {
     response.writeHead(200, { 'content-type': 'text/event-stream' });
     const send = (delta: unknown, finish_reason: string | null = null) =>

@@ -7,14 +7,15 @@ import { type Answer, startScriptedServer } from './scripted-server.ts';
 
 export const who = { userId: 'ann', conversationId: 'c' };
 
-export function openAiAt(baseUrl: string, pauses: number[] = [], timeoutMs = 10_000) {
+export function openAiAt(baseUrl: string, pauses: number[] = [], timeoutMs = 10_000, maxAnswerBytes = 1_000_000) {
   const wait = async (ms: number) => pauses.push(ms);
-  return { kind: 'openai', apiKey: 'test', baseUrl, model: 'm', timeoutMs, wait } as const;
+  return { kind: 'openai', apiKey: 'test', baseUrl, model: 'm', timeoutMs, maxAnswerBytes, wait } as const;
 }
 
 interface Options extends TurnOptions, Pick<AgentOptions, 'submit'> {
   /** For one call; short where a server hangs, and else long enough for a busy machine. */
   timeoutMs?: number;
+  maxAnswerBytes?: number;
 }
 
 /** Says these messages, one a turn, to an agent whose model server plays these answers: two calls a turn at most. */
@@ -22,7 +23,7 @@ export async function ask(texts: string | string[], answers: Answer[], options: 
   await using server = await startScriptedServer(...answers);
   const pauses: number[] = [];
   const pieces: string[] = [];
-  const engine = openAiAt(server.baseUrl, pauses, options.timeoutMs);
+  const engine = openAiAt(server.baseUrl, pauses, options.timeoutMs, options.maxAnswerBytes);
   const agent = createAgent({ catalogue, registry, engine, ...(options.submit && { submit: options.submit }) });
   const replies: Reply[] = [];
   const callsOfTurns: number[] = [];

@@ -8,6 +8,8 @@ const longestAnswer = 4000;
 const tag = /<(\/?)think(?:ing)?>/i;
 /** The end of what has arrived may be the beginning of a tag. */
 const undecided = /<[/a-z]{0,9}$/i;
+/** What a terminal would obey: without its first character the rest of such a sequence is mere text. */
+const controls = /(?![\n\t])\p{Cc}/gu;
 
 /**
  * Answers a question with one call. What was shown stays, with a warning where there should be more; where nothing
@@ -53,9 +55,9 @@ export function createAnswerText(onText: (piece: string) => void, startsThinking
       return text;
     },
     take: (piece) => {
-      const said = spaces + withoutThoughts(piece);
+      const said = spaces + withoutThoughts(piece.replace(controls, ''));
       const words = said.trimEnd();
-      spaces = said.slice(words.length);
+      spaces = said.slice(words.length).slice(0, longestAnswer);
       const shown = (text === '' ? words.trimStart() : words).slice(0, longestAnswer - text.length);
       text += shown;
       if (shown !== '') onText(shown);

@@ -8,6 +8,7 @@ import type {
   ChatCompletionMessageParam,
 } from 'openai/resources/chat/completions';
 import type { Engine, EngineWorld } from '../engine.ts';
+import { createBoundedFetch } from './bounded-fetch.ts';
 import { askedPauseMs, CallFailed, type ModelServer, type ProposalRequest, type Remedy } from './calls.ts';
 import { createModelEngine } from './engine.ts';
 
@@ -18,6 +19,8 @@ export interface OpenAiOptions {
   model: string;
   /** For one call, up to the last word of its answer; default 60,000. */
   timeoutMs?: number;
+  /** Of one answer as it is sent; a longer one is given up. Default: 4 MiB. */
+  maxAnswerBytes?: number;
   /** Waits before a call is tried again; default: a timer. */
   wait?: (ms: number, signal: AbortSignal) => Promise<unknown>;
 }
@@ -29,7 +32,7 @@ const usualPauseMs = 500;
 
 /** Understands with a model; where its server fails, the offline engine reads the turn. */
 export function createOpenAiEngine(options: OpenAiOptions, world: EngineWorld, offline: Engine): Engine {
-  const { apiKey, baseUrl, model, timeoutMs = 60_000 } = options;
+  const { apiKey, baseUrl, model, timeoutMs = 60_000, maxAnswerBytes = 4 * 1024 * 1024 } = options;
   const client = new OpenAI({
     apiKey,
     // Given even where they are the defaults: the package would otherwise read them from the environment.
@@ -39,6 +42,7 @@ export function createOpenAiEngine(options: OpenAiOptions, world: EngineWorld, o
     logLevel: 'off',
     // The package's own retries would be calls that nobody counts.
     maxRetries: 0,
+    fetch: createBoundedFetch(maxAnswerBytes),
   });
   return createModelEngine(createServer(client, model), world, offline, {
     name: `openai:${model}`,
@@ -96,7 +100,15 @@ function readCompletion(completion: ChatCompletion): { text: string; isCut: bool
 
 /** Some servers send a tool's arguments as an object and not as the text that the protocol says. */
 function toText(value: unknown): string {
-  return typeof value === 'string' ? value : JSON.stringify(value);
+  return readText(value) ?? JSON.stringify(value) ?? '';
+}
+
+/** Text, whole or in parts; undefined where it is something else. */
+function readText(value: unknown): string | undefined {
+  if (typeof value === 'string') return value;
+  if (!Array.isArray(value)) return undefined;
+  const texts = value.map((part) => (part?.type === 'text' ? part.text : part));
+  return texts.every((text) => typeof text === 'string') ? texts.join('') : undefined;
 }
 
 async function* streamText(
@@ -126,11 +138,14 @@ async function* streamText(
 function readChunk({ choices }: ChatCompletionChunk | ChatCompletion) {
   const choice = choices?.[0];
   const said = choice === undefined ? undefined : 'delta' in choice ? choice.delta : choice.message;
-  return { piece: said?.content, finish_reason: choice?.finish_reason };
+  const piece = readText(said?.content ?? '');
+  if (piece === undefined) throw new CallFailed('its answer could not be read');
+  return { piece, finish_reason: choice?.finish_reason };
 }
 
 function toFailure(error: unknown): CallFailed {
   if (error instanceof CallFailed) return error;
+  if (error instanceof Error && error.cause instanceof CallFailed) return error.cause;
   const cause = { cause: error };
   if (error instanceof APIConnectionError) return new CallFailed('it could not be reached', undefined, cause);
   if (!(error instanceof APIError) || error.status === undefined) return new CallFailed('it failed', undefined, cause);
