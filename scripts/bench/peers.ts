@@ -66,6 +66,11 @@ async function runPeer(peer: Peer, interpreter: string, graph: Graph): Promise<M
   });
   // The whole group: some peers start a server.
   const limit = setTimeout(() => killGroup(child.pid), limitMs);
+  const interrupt = () => {
+    killGroup(child.pid);
+    process.exit(130);
+  };
+  process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
   child.stdin.end(JSON.stringify(graph));
   const ended = new Promise<number | null>((resolve, reject) => child.on('close', resolve).on('error', reject));
   try {
@@ -79,6 +84,7 @@ async function runPeer(peer: Peer, interpreter: string, graph: Graph): Promise<M
     return { engine, milliseconds, nodes: graph.length, commits: commits ?? undefined, note };
   } finally {
     clearTimeout(limit);
+    process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
     killGroup(child.pid);
   }
 }
