@@ -1,6 +1,6 @@
 import type { Reply } from '../../src/core/reply.ts';
 import type { Json } from '../plan/draft.ts';
-import { readWork, type State, type Update } from '../state.ts';
+import { readDraft, readWork, type State, type Update } from '../state.ts';
 import type { AgentWorld } from './world.ts';
 
 /** Carries out an administrative action, or only names it in a dry run. */
@@ -13,6 +13,10 @@ export function createAct(world: AgentWorld) {
     const { act } = world.outside;
     const who = { userId: state.userId, conversationId: state.conversationId };
     if (act !== undefined && !world.dryRun && hasEffect.has(named.name) && args.id === undefined) {
+      if (named.name === 'cancel' && state.draft && readDraft(state).nodes.length > 0) {
+        const text = 'Nothing of the plan had been started; I dropped it.';
+        return { draft: '', question: '', reply: JSON.stringify({ kind: 'answer', text, engine, warnings }) };
+      }
       const last = await act({ name: 'get_status', args: {} }, who);
       return { reply: JSON.stringify({ kind: 'answer', text: askWhich(named.name, last.data), engine, warnings }) };
     }

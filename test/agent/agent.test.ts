@@ -115,6 +115,18 @@ describe('what runs already', () => {
     expect(await say(agent, 'finetune gpt2 on squad')).toMatchObject({ kind: 'submitted' });
   });
 
+  test('is not what "cancel" means while a plan waits: that drops the plan', async () => {
+    const act = async () => {
+      throw new Error('must not be called');
+    };
+    const agent = create({ act, submit: recorder().submit, approval: 'required' });
+    expect(await say(agent, 'finetune gpt2 on squad', 'cancel')).toMatchObject({
+      kind: 'answer',
+      text: expect.stringContaining('dropped'),
+    });
+    expect(await say(agent, 'go')).not.toMatchObject({ kind: 'submitted' });
+  });
+
   test('is stopped only where the conversation has spoken of it', async () => {
     const done: unknown[] = [];
     const act = async (action: { name: string }) => {
