@@ -5,6 +5,8 @@ import { defineConfig } from 'vitest/config';
  */
 export default defineConfig({
   test: {
+    // Vitest leaves one core free; on two that would be half of them.
+    maxWorkers: '100%',
     projects: [
       {
         test: {
