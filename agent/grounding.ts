@@ -61,12 +61,13 @@ function warningOf(invented: readonly string[]): string[] {
 }
 
 function readSaid(messages: readonly string[], planned: readonly unknown[], { names, lexicon }: GroundingWorld): Said {
-  const items = messages.flatMap((message) => readItems(readTokens(message), names, lexicon));
+  const read = messages.map((message) => readItems(readTokens(message), names, lexicon));
+  const items = read.flat();
   const named = (kind: NameKind) =>
     items.flatMap((item) => (item.k === 'name' && item.kind === kind ? [item.said] : []));
   const numbers = items.flatMap((item) => (item.k === 'amount' || item.k === 'number' ? [item.value] : []));
-  const folded = messages
-    .flatMap((message) => foldValues(readItems(readTokens(message), names, lexicon)))
+  const folded = read
+    .flatMap(foldValues)
     .flatMap((piece) => (piece.k === 'value' ? piece.values : piece.k === 'amount' ? [piece.value] : []));
   return {
     message: messages.at(-1) ?? '',

@@ -1,5 +1,4 @@
 /** Words without which a model's word is not taken for something that has an effect. */
-import { ownWords } from './engines/offline/own-words.ts';
 
 /** What a message says for this command or action, as whole words; what is not listed needs none. */
 const words: Record<string, RegExp> = {
@@ -20,11 +19,11 @@ const words: Record<string, RegExp> = {
 const asksOrDenies = /\b(?:don't|do not|never|should i|can i|how do i|what happens|why|did it|does it|when)\b/;
 const hasEffect = new Set(['cancel', 'retry', 'approve', 'forget']);
 
-/** Whether the author's own words in a message speak of this command or action. */
+/** Whether a message, given in its author's own words, speaks of this command or action. */
 export function hasEvidence(of: string, message: string): boolean {
   const listed = words[of];
   if (listed === undefined) return true;
-  const text = ownWords(message).toLowerCase().replace(/[’‘]/g, "'");
+  const text = message.toLowerCase().replace(/[’‘]/g, "'");
   const isWish = !hasEffect.has(of) || of === 'forget' || !asksOrDenies.test(text);
   return isWish && listed.test(text);
 }

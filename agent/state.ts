@@ -68,6 +68,12 @@ export function hashOf(draft: string): string {
   return createHash('sha256').update(draft).digest('hex');
 }
 
+/** Whether the plan as it stands is the one that was last submitted. */
+export function isStarted({ pipelineId, submittedDraft, draft }: State): boolean {
+  // In a conversation's first turn neither is there yet.
+  return Boolean(pipelineId) && Boolean(draft) && submittedDraft === hashOf(draft);
+}
+
 export function readHistory(state: State): string[] {
   return state.history ? (JSON.parse(state.history) as string[]) : [];
 }

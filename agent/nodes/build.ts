@@ -2,7 +2,7 @@ import { checkPipeline } from '../../src/core/check-pipeline.ts';
 import type { Reply } from '../../src/core/reply.ts';
 import { describePlan } from '../plan/describe-plan.ts';
 import { toPipeline } from '../plan/draft.ts';
-import { hashOf, readDraft, readWork, type State, type TurnWork, type Update } from '../state.ts';
+import { isStarted, readDraft, readWork, type State, type TurnWork, type Update } from '../state.ts';
 import type { AgentWorld } from './world.ts';
 
 /** The pipeline, past its own validation, and whether it starts now or waits. */
@@ -18,7 +18,8 @@ export function createBuild(world: AgentWorld) {
     const onlyShown = work.edits.every((edit) => edit.do === 'show');
     const waits = (world.approval === 'required' || draft.unconfirmed === true) && !work.approved;
     const starts = !world.dryRun && world.outside.submit !== undefined && assessed?.refusal === undefined;
-    const awaits = starts && waits && !isSubmitted(state, work);
+    const isRunning = isStarted(state) && !asksAnew(work);
+    const awaits = starts && waits && !isRunning;
     const hint = awaits ? ' Say "go" to start it, or what to change.' : '';
     const refused = assessed?.refusal === undefined ? '' : ' It cannot start on this machine.';
     const text = `${describePlan(pipeline, world)}${hint}${refused}`;
@@ -30,7 +31,6 @@ export function createBuild(world: AgentWorld) {
       pipeline,
       ...(awaits && { awaits_approval: true }),
     };
-    const isRunning = isSubmitted(state, work);
     if (isRunning && work.approved) {
       const said = `It has been started already, as ${state.pipelineId}. Say what to run to start it once more.`;
       const answer: Reply = { kind: 'answer', text: said, engine: work.engine, warnings: work.warnings };
@@ -41,8 +41,7 @@ export function createBuild(world: AgentWorld) {
   };
 }
 
-/** The plan as it stands has been started, and this message asks for no new run of it. */
-function isSubmitted(state: State, { edits }: TurnWork): boolean {
-  const asksAnew = edits.some(({ do: what }) => what === 'run' || what === 'adopt');
-  return state.pipelineId !== '' && state.submittedDraft === hashOf(state.draft) && !asksAnew;
+/** Whether the message tells a whole plan, even one that runs already. */
+function asksAnew({ edits }: TurnWork): boolean {
+  return edits.some(({ do: what }) => what === 'run' || what === 'adopt');
 }

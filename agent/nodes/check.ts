@@ -1,6 +1,6 @@
 import { applyEdits } from '../plan/apply-edits.ts';
 import { inspectDraft } from '../question.ts';
-import { readDraft, readWork, type State, type TurnWork, type Update } from '../state.ts';
+import { hashOf, isStarted, readDraft, readWork, type State, type TurnWork, type Update } from '../state.ts';
 import type { AgentWorld } from './world.ts';
 
 /** Applies the edits to the plan and finds out what is missing. A refused message changes nothing. */
@@ -19,7 +19,13 @@ export function createCheck(world: AgentWorld) {
     const changed = JSON.stringify(draft);
     const isNew =
       changed !== state.draft && work.edits.some((edit) => (edit.do === 'run' && !edit.extend) || edit.do === 'adopt');
-    return { draft: changed, work: JSON.stringify({ ...done, next }), ...(isNew && { pipelineId: '', subject: '' }) };
+    return {
+      draft: changed,
+      work: JSON.stringify({ ...done, next }),
+      ...(isNew && { pipelineId: '', subject: '' }),
+      // The values of a retry go to the run itself: the plan as changed is the one that runs.
+      ...(done.action?.name === 'retry' && isStarted(state) && { submittedDraft: hashOf(changed) }),
+    };
   };
 }
 

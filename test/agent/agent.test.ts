@@ -115,6 +115,16 @@ describe('what runs already', () => {
     expect(await say(agent, 'finetune gpt2 on squad')).toMatchObject({ kind: 'submitted' });
   });
 
+  test('with other values after a retry is not started once more by a courtesy', async () => {
+    const { submitted, submit } = recorder();
+    const act = async () => ({ text: 'It goes on.', data: {} });
+    const agent = create({ submit, act });
+    await say(agent, 'finetune gpt2 on squad');
+    expect(await say(agent, 'retry with batch size 4')).toMatchObject({ kind: 'action', action: { name: 'retry' } });
+    expect(await say(agent, 'ok thanks')).toMatchObject({ kind: 'answer' });
+    expect(submitted).toHaveLength(1);
+  });
+
   test('is not what "cancel" means while a plan waits: that drops the plan', async () => {
     const act = async () => {
       throw new Error('must not be called');
