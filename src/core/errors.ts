@@ -75,3 +75,14 @@ export function toTaskError(thrown: unknown): TaskError {
   const message = thrown instanceof Error ? thrown.message : String(thrown);
   return { kind: 'bug', code: 'internal_error', message };
 }
+
+const diskFullCodes: readonly unknown[] = ['ENOSPC', 'EDQUOT', 'disk_full'];
+
+/** Whether this or what caused it is a disk, or a share of one, without room. */
+export function isDiskFull(error: unknown): boolean {
+  // Ten: a chain of causes may lead back to itself.
+  for (let at = error, depth = 0; at instanceof Error && depth < 10; at = at.cause, depth += 1) {
+    if ('code' in at && diskFullCodes.includes(at.code)) return true;
+  }
+  return false;
+}
