@@ -9,7 +9,9 @@ import { openCheckpoints } from './conversation-checkpoints.ts';
 import { inspectPipeline } from './core/check-pipeline.ts';
 import { UserError } from './core/errors.ts';
 import type { Pipeline } from './core/pipeline.ts';
-import type { Task } from './core/task.ts';
+import type { ArtifactStore } from './core/resource.ts';
+import type { Runner } from './core/runner.ts';
+import type { Catalogue, Task } from './core/task.ts';
 import { createCapacity, type Machine } from './executor/capacity.ts';
 import { createExecutor } from './executor/executor.ts';
 import { openSqliteJournal } from './executor/sqlite-journal.ts';
@@ -41,11 +43,19 @@ export interface App {
 
 const root = join(import.meta.dirname, '..');
 
+/** What a caller may bring in place of Trainyard's own tasks. The agent knows and plans Trainyard's own alone. */
+export interface Parts {
+  catalogue: Catalogue;
+  createRunners: (config: Config, store: ArtifactStore) => (task: Task) => Runner;
+}
+
+const ownParts: Parts = { catalogue, createRunners };
+
 /**
  * Puts everything together and listens.
  * @throws UserError where another process serves the same home, or the port is taken.
  */
-export async function startApp(config: Config): Promise<App> {
+export async function startApp(config: Config, { catalogue, createRunners }: Parts = ownParts): Promise<App> {
   makeHome(config.home);
   // Released in reverse order, at the end or as soon as a step fails: the lock is held longest.
   await using acquired = new AsyncDisposableStack();
@@ -131,7 +141,7 @@ function assess(pipeline: Pipeline, machine: Machine): Assessment {
   return faults.length > 0 ? { warnings: [] } : assessPipeline({ pipeline, nodes }, machine);
 }
 
-function createRunners(config: Config, store: ReturnType<typeof createArtifactStore>) {
+function createRunners(config: Config, store: ArtifactStore) {
   const directories = { stateDirectory: config.home, runtimeDirectory: join(root, 'tasks', 'runtime') };
   const { toolEnvironment, taskEnvironment } = config;
   const prepare = environmentMaker({ ...directories, toolEnvironment });
