@@ -29,6 +29,24 @@ export const environmentSchema = z.object({
     .max(1024)
     .default(Math.max(1, Math.floor(availableParallelism() / 2)))
     .describe('Heavy tasks at once; each gets an equal share of the cores. Default: one for two cores'),
+  TRAINYARD_MAX_TASKS_PER_USER: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(1024)
+    .optional()
+    .describe('Heavy tasks at once of one user; without it a user may have all of them'),
+  TRAINYARD_TASK_LIMITS: z
+    .string()
+    .transform((text, context) => readLimits(text, context))
+    .optional()
+    .describe('Tasks at once by name or type, such as finetune=1,MACROTASK=2'),
+  TRAINYARD_KEEP_DAYS: z.coerce
+    .number()
+    .min(1)
+    .max(36_500)
+    .optional()
+    .describe('Days that a run and its logs are kept after its end; without it for ever. Artifacts stay'),
   TRAINYARD_APPROVAL: z
     .enum(['none', 'required'])
     .default('none')
@@ -43,12 +61,31 @@ export const environmentSchema = z.object({
   HF_HOME: optionalText.describe('Cache of the model hub'),
 });
 
+const limitPattern = /^\s*(\w+)\s*=\s*(\d{1,4})\s*$/;
+
+function readLimits(text: string, context: z.RefinementCtx): Record<string, number> {
+  const limits: Record<string, number> = {};
+  for (const part of text.split(',')) {
+    const [, name, number] = limitPattern.exec(part) ?? [];
+    if (name === undefined || Number(number) < 1) {
+      context.addIssue({ code: 'custom', message: `"${part}" is not of the form NAME=NUMBER` });
+      return z.NEVER;
+    }
+    limits[name] = Number(number);
+  }
+  return limits;
+}
+
 export interface Config {
   /** Absolute. */
   home: string;
   host: string;
   port: number;
   maxTasks: number;
+  maxTasksAUser: number | undefined;
+  /** Tasks at once by name or type. */
+  taskLimits: Record<string, number>;
+  keepDays: number | undefined;
   approval: 'none' | 'required';
   openai: { apiKey: string; baseUrl?: string; model: string } | undefined;
   /** The environment of the tools that are started: package installers, compilers, Python. */
@@ -95,6 +132,9 @@ export function parseConfig(environment: NodeJS.ProcessEnv): Config {
     host: values.TRAINYARD_HOST,
     port: values.TRAINYARD_PORT,
     maxTasks: values.TRAINYARD_MAX_TASKS,
+    maxTasksAUser: values.TRAINYARD_MAX_TASKS_PER_USER,
+    taskLimits: values.TRAINYARD_TASK_LIMITS ?? {},
+    keepDays: values.TRAINYARD_KEEP_DAYS,
     approval: values.TRAINYARD_APPROVAL,
     openai: readOpenai(values),
     toolEnvironment: Object.fromEntries(tools),

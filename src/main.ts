@@ -1,32 +1,38 @@
 import { mkdirSync, readFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createNames } from '../agent/aliases.ts';
-import { type Agent, type AgentOptions, createAgent } from '../agent/index.ts';
+import type { Agent, AgentOptions } from '../agent/index.ts';
 import { catalogue } from '../tasks/index.ts';
 import { registry } from '../tasks/registry.ts';
 import type { Config } from './config.ts';
-import { openCheckpoints } from './conversation-checkpoints.ts';
-import { inspectPipeline } from './core/check-pipeline.ts';
-import { UserError } from './core/errors.ts';
+import { type CheckedPipeline, inspectPipeline } from './core/check-pipeline.ts';
+import { type TaskError, UserError } from './core/errors.ts';
+import { suggestion } from './core/nearest-name.ts';
 import type { Pipeline } from './core/pipeline.ts';
 import type { ArtifactStore } from './core/resource.ts';
 import type { Runner } from './core/runner.ts';
 import type { Catalogue, Task } from './core/task.ts';
-import { createCapacity, type Machine } from './executor/capacity.ts';
+import { type CapacityLimits, createCapacity, type Machine } from './executor/capacity.ts';
 import { createExecutor } from './executor/executor.ts';
+import { startRetention } from './executor/retention.ts';
 import { openSqliteJournal } from './executor/sqlite-journal.ts';
 import { lockInstance } from './instance-lock.ts';
-import { type Assessment, assessPipeline, readMachine } from './machine.ts';
+import { readFreeDiskMib, readMachine, workplaceOf } from './machine.ts';
 import { tidyAttemptFolder } from './runners/attempt-folder.ts';
 import { createInProcessRunner } from './runners/in-process.ts';
 import { createVenvRunner, environmentMaker } from './runners/venv.ts';
 import { createActions } from './services/actions.ts';
+import { type Assessment, assessPipeline, refuseWhatCannotRun } from './services/assessment.ts';
 import { createConversationService } from './services/conversations.ts';
+import { createEstimator, type Estimator } from './services/estimates.ts';
 import { createPipelineService } from './services/pipelines.ts';
 import type { Services } from './services/services.ts';
 import { createTaskService } from './services/tasks.ts';
-import { openFile } from './sqlite-file.ts';
+import { createVersions } from './task-versions.ts';
+import { checkFile, openFile } from './sqlite-file.ts';
 import { createArtifactStore } from './store/artifact-store.ts';
+import { contentOf } from './store/content-of.ts';
 import { createHttpApp } from './transports/http.ts';
 import { listen } from './transports/listen.ts';
 import { addWebSocket } from './transports/ws.ts';
@@ -42,6 +48,9 @@ export interface App {
 }
 
 const root = join(import.meta.dirname, '..');
+const runtimeDirectory = join(root, 'tasks', 'runtime');
+/** How long tasks of this process may take to end when it is asked to. */
+const drainMs = 10_000;
 
 /** What a caller may bring in place of Trainyard's own tasks. The agent knows and plans Trainyard's own alone. */
 export interface Parts {
@@ -64,28 +73,43 @@ export async function startApp(config: Config, { catalogue, createRunners }: Par
   const machine = await readMachine();
   const journal = openFile(join(config.home, 'journal.sqlite'), 'the record of every run', openSqliteJournal);
   acquired.defer(() => journal.close());
-  const checkpointer = openFile(join(config.home, 'conversations.sqlite'), 'open questions and plans', openCheckpoints);
+  const conversations = { file: join(config.home, 'conversations.sqlite'), loss: 'open questions and plans' };
+  checkFile(conversations.file, conversations.loss);
   const store = createArtifactStore(join(config.home, 'artifacts'));
+  const attemptsDirectory = join(config.home, 'attempts');
+  const version = readVersion();
   const executor = createExecutor({
     catalogue,
     journal,
     store,
-    capacity: createCapacity(machine, config.maxTasks),
+    capacity: createCapacity(machine, limitsOf(config, catalogue)),
     runnerFor: createRunners(config, store),
-    attemptsDirectory: join(config.home, 'attempts'),
+    attemptsDirectory,
+    reuse: { versionOf: createVersions(runtimeDirectory, version), contentOf },
     releaseAttempt: tidyAttemptFolder,
     onBug: logBug,
+    onPause: sayPause,
+    onFatal: endAtOnce,
   });
-  acquired.defer(() => executor.close());
+  acquired.defer(() => executor.close(drainMs));
+  const removeAttempt = (id: string) => rm(join(attemptsDirectory, id), { recursive: true, force: true });
+  acquired.defer(startRetention({ journal, keepDays: config.keepDays, removeAttempt, onBug: logBug }));
   const tasks = createTaskService(catalogue);
   const fullName = createNames(registry).exact;
-  const pipelines = createPipelineService({ catalogue, executor, journal, machine, fullName });
+  const estimate = createEstimator(workplaceOf(machine, config.maxTasks), {
+    earlierResults: journal.earlierResults,
+    metadata: (id) => journal.resource(id)?.metadata,
+  });
+  const admit = (checked: CheckedPipeline) =>
+    refuseWhatCannotRun(checked, machine, estimate, readFreeDiskMib(config.home));
+  const pipelines = createPipelineService({ catalogue, executor, journal, admit, fullName });
   const act = createActions(catalogue, tasks, pipelines);
   const agent = createPlanner(config, machine, {
-    checkpointer,
+    conversations,
     submit: async (pipeline, { userId, conversationId, idempotencyKey }) =>
       pipelines.submit(pipeline, { userId }, { conversationId, idempotencyKey }),
     act: ({ name, args }, { userId }) => act(name, args, { userId }),
+    assess: (pipeline) => assess(pipeline, machine, estimate),
   });
   const services = { tasks, pipelines, conversations: createConversationService(agent, journal, logBug) };
   // The port is taken before anything is recovered, and requests wait until that is done.
@@ -93,7 +117,7 @@ export async function startApp(config: Config, { catalogue, createRunners }: Par
   const http = createHttpApp({
     services,
     webDirectory: join(root, 'web'),
-    version: readVersion(),
+    version,
     ready: recovered.promise,
   });
   addWebSocket(http, services, journal);
@@ -124,21 +148,46 @@ function makeHome(home: string): void {
   }
 }
 
-/** The agent with this machine's word on what can run; without `submit` it only plans. */
-export function createPlanner(config: Config, machine: Machine, options: Partial<AgentOptions> = {}): Agent {
+interface PlannerOptions extends Partial<AgentOptions> {
+  /** Where conversations are kept and what its loss would mean; default: in memory. */
+  conversations?: { file: string; loss: string };
+}
+
+/**
+ * The agent with this machine's word on what can run; without `submit` it only plans. Its packages take more memory
+ * than all the rest and a good part of a second, so the first message loads them.
+ */
+export function createPlanner(config: Config, machine: Machine, options: PlannerOptions = {}): Agent {
+  let loaded: Promise<Agent> | undefined;
+  const agent = () => {
+    loaded ??= loadPlanner(config, machine, options);
+    return loaded;
+  };
+  return {
+    processMessage: async (...turn) => (await agent()).processMessage(...turn),
+    answerQuestion: async (...answer) => (await agent()).answerQuestion(...answer),
+  };
+}
+
+async function loadPlanner(config: Config, machine: Machine, options: PlannerOptions): Promise<Agent> {
+  const { conversations, ...others } = options;
+  const { createAgent } = await import('../agent/index.ts');
+  const estimate = createEstimator(workplaceOf(machine, config.maxTasks));
+  const { openCheckpoints } = await import('./conversation-checkpoints.ts');
   return createAgent({
     catalogue,
     registry,
     engine: config.openai === undefined ? { kind: 'offline' } : { kind: 'openai', ...config.openai },
     approval: config.approval,
-    assess: (pipeline) => assess(pipeline, machine),
-    ...options,
+    assess: (pipeline) => assess(pipeline, machine, estimate),
+    ...(conversations && { checkpointer: openFile(conversations.file, conversations.loss, openCheckpoints) }),
+    ...others,
   });
 }
 
-function assess(pipeline: Pipeline, machine: Machine): Assessment {
+function assess(pipeline: Pipeline, machine: Machine, estimate: Estimator): Assessment | undefined {
   const { nodes, faults } = inspectPipeline(pipeline, catalogue);
-  return faults.length > 0 ? { warnings: [] } : assessPipeline({ pipeline, nodes }, machine);
+  return faults.length > 0 ? undefined : assessPipeline({ nodes }, machine, estimate);
 }
 
 function createRunners(config: Config, store: ArtifactStore) {
@@ -157,4 +206,32 @@ function readVersion(): string {
 
 function logBug(error: unknown): void {
   process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+}
+
+/** Only one environment is made at a time, whoever asks for it: installers take what cores and disk there are. */
+const limitsOfOwn = { create_env: 1 };
+
+function limitsOf(config: Config, catalogue: Catalogue): CapacityLimits {
+  const names = [...catalogue.values()].flatMap((task) => [task.name, task.type]);
+  const unknown = Object.keys(config.taskLimits).find((name) => !names.includes(name));
+  if (unknown !== undefined) {
+    throw new UserError('wrong_configuration', `TRAINYARD_TASK_LIMITS names "${unknown}".${suggestion(unknown, names)}`);
+  }
+  return {
+    heavyTasks: config.maxTasks,
+    heavyTasksAUser: config.maxTasksAUser,
+    tasks: { ...limitsOfOwn, ...config.taskLimits },
+  };
+}
+
+function sayPause(reason: TaskError | undefined): void {
+  const text = reason === undefined ? 'There is room again: everything goes on.' : `${reason.message} ${reason.hint}`;
+  process.stderr.write(`${text}\n`);
+}
+
+/** What is not in the journal has not happened: only a new process may tell what has. */
+function endAtOnce(error: unknown): void {
+  logBug(error);
+  process.stderr.write('The journal cannot be written: Trainyard ends. What runs goes on; the next start finds it.\n');
+  process.exit(1);
 }

@@ -5,4 +5,5 @@ export const nameOrPath = z
   .string()
   .min(1)
   .max(2000)
-  .regex(/^(?!(?:\w+:)?-)[^\p{Cc}\p{Cf}]+$/u, 'must be a name or a path on one line that begins with no hyphen');
+  .regex(/^(?!(?:\w+:)?-)[^\p{Cc}\p{Cf}]+$/u, 'must be a name or a path on one line that begins with no hyphen')
+  .meta({ names_content: true });

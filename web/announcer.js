@@ -28,6 +28,8 @@ export function createAnnouncer(region) {
         return quarter(frame);
       case 'task_succeeded':
         return `${frame.node_id} succeeded.`;
+      case 'task_reused':
+        return `${frame.node_id} need not run: its result is there already.`;
       case 'task_failed':
         return `${frame.node_id} failed. ${frame.error.message} ${frame.error.hint ?? ''}`;
       case 'pipeline_finished':

@@ -3,6 +3,7 @@ import { element, setText } from './dom.js';
 import { formatCount, formatDuration, formatLeft, formatStep, formatTime, formatValue } from './format.js';
 import { sourceOf } from './plan-layout.js';
 import { changesTable } from './results-table.js';
+import { isDone } from './run-state.js';
 import { setMark, stateMark } from './state-mark.js';
 
 /** @typedef {import('./run-state.js').NodeRun} NodeRun */
@@ -92,8 +93,9 @@ function given({ node }) {
 }
 
 /** @param {NodeRun} task @param {boolean} stopping */
-function stateWord({ state, seconds, startedAt, retryAt, attempt }, stopping) {
+function stateWord({ state, seconds, startedAt, retryAt, attempt, reusedFrom }, stopping) {
   if (state === 'succeeded' && seconds !== undefined) return `succeeded in ${formatDuration(seconds)}`;
+  if (state === 'reused' && reusedFrom !== undefined) return `reused from ${reusedFrom}`;
   if (state === 'failed' && seconds !== undefined && seconds > 0) return `failed after ${formatDuration(seconds)}`;
   if (state === 'running' && stopping) return 'stopping';
   if (state === 'running' && attempt > 1) return `running, attempt ${attempt}`;
@@ -138,7 +140,7 @@ function showFault(fault, { state, error, retryAt, because }) {
   const again = state === 'waiting' && retryAt !== undefined ? `Trying again at ${formatTime(retryAt)}.` : '';
   const lines = skipped ? [`Not run, because ${because} did not succeed.`] : [error?.message, error?.hint, again];
   const text = lines.filter((line) => line !== undefined && line !== '');
-  fault.hidden = text.length === 0 || state === 'running' || state === 'succeeded';
+  fault.hidden = text.length === 0 || state === 'running' || isDone(state);
   if (fault.hidden || fault.textContent === text.join('')) return;
   fault.replaceChildren(...text.map((line) => element('p', {}, line)));
 }

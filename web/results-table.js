@@ -1,4 +1,5 @@
 import { element } from './dom.js';
+import { isDone } from './run-state.js';
 
 /** @typedef {import('./run-state.js').Run} Run */
 
@@ -28,7 +29,7 @@ function grouped(value, digits) {
  */
 export function resultsTable(run) {
   const rows = [...run.nodes.values()].flatMap(({ node, state, outputs, seconds: took }) => {
-    const metrics = state === 'succeeded' ? figuresOf(outputs.metrics) : {};
+    const metrics = isDone(state) ? figuresOf(outputs.metrics) : {};
     return Object.keys(metrics).length === 0 ? [] : [{ name: node.node_id, metrics: { ...metrics, seconds: took } }];
   });
   if (rows.length === 0) return undefined;

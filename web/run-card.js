@@ -5,6 +5,7 @@ import { createNodeRow } from './node-row.js';
 import { drawGraph } from './plan-graph.js';
 import { dependenciesOf } from './plan-layout.js';
 import { resultsTable } from './results-table.js';
+import { isDone } from './run-state.js';
 import { setMark, stateMark } from './state-mark.js';
 
 /** @typedef {import('./run-state.js').Run} Run */
@@ -70,7 +71,7 @@ export function createRunCard(run, widthPx) {
       cancel.hidden = run.state !== 'running' || run.stopping;
       retry.hidden = run.state !== 'failed' && run.state !== 'cancelled';
       foot.hidden = run.pipelineId === undefined;
-      const done = count(run, 'succeeded');
+      const done = countDone(run);
       if (done !== finished) results.replaceChildren(...[resultsTable(run)].filter((table) => table !== undefined));
       finished = done;
     },
@@ -85,9 +86,9 @@ function given({ global_inputs = {} }) {
   return facts.length > 0 && element('p', { class: 'card-given' }, 'All nodes:', ...facts);
 }
 
-/** @param {Run} run @param {string} state */
-function count({ nodes }, state) {
-  return [...nodes.values()].filter((task) => task.state === state).length;
+/** @param {Run} run */
+function countDone({ nodes }) {
+  return [...nodes.values()].filter(({ state }) => isDone(state)).length;
 }
 
 /** @param {Run} run */
@@ -96,7 +97,7 @@ function cardState(run) {
   const nodes = `${all} ${all === 1 ? 'node' : 'nodes'}`;
   if (run.state === 'planned') return `plan · ${nodes}`;
   if (run.state === 'succeeded') return `succeeded · ${nodes}`;
-  const done = `${count(run, 'succeeded')} of ${nodes} done`;
+  const done = `${countDone(run)} of ${nodes} done`;
   return `${run.stopping ? 'stopping' : run.state} · ${done}`;
 }
 

@@ -3,7 +3,7 @@
  * @typedef {import('../src/core/events.ts').EventOf<'task_progress'>} TaskProgress
  * @typedef {import('../src/core/pipeline.ts').Pipeline} Pipeline
  * @typedef {import('../src/core/pipeline.ts').PipelineNode} PipelineNode
- * @typedef {'planned' | 'waiting' | 'running' | 'succeeded' | 'failed' | 'skipped' | 'cancelled'} NodeState
+ * @typedef {'planned' | 'waiting' | 'running' | 'succeeded' | 'reused' | 'failed' | 'skipped' | 'cancelled'} NodeState
  * @typedef {{message: string, hint?: string | undefined}} ShownError
  */
 
@@ -19,6 +19,7 @@
  * @property {ShownError} [error]
  * @property {string} [retryAt]
  * @property {string} [because]
+ * @property {string} [reusedFrom] the pipeline whose result it is
  * @property {number} [seconds]
  * @property {Record<string, unknown>} inputs
  * @property {Record<string, unknown>} outputs
@@ -91,6 +92,10 @@ function applyToNode(task, frame) {
     case 'task_succeeded':
       Object.assign(task, { state: 'succeeded', outputs: frame.outputs, seconds: frame.seconds });
       break;
+    case 'task_reused':
+      Object.assign(task, { state: 'reused', inputs: frame.inputs, outputs: frame.outputs });
+      task.reusedFrom = frame.original.pipeline_id;
+      break;
     case 'attempt_failed':
       Object.assign(task, { state: 'waiting', error: frame.error, retryAt: frame.retry_at });
       break;
@@ -115,6 +120,11 @@ function start(task, frame) {
   delete task.progress;
   delete task.error;
   delete task.retryAt;
+}
+
+/** Whether the node's result is there, its own or that of an equal run. @param {NodeState} state */
+export function isDone(state) {
+  return state === 'succeeded' || state === 'reused';
 }
 
 /** What did not succeed waits again; what succeeded stays. @param {Run} run */

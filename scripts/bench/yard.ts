@@ -56,11 +56,15 @@ export function openYard(home: string, options: YardOptions = {}): Yard {
     catalogue,
     journal,
     store,
-    capacity: createCapacity({ cpus: 1, memoryMib: 1024, gpus: [], gpuMemoryMib: 0 }, 1),
+    capacity: createCapacity({ cpus: 1, memoryMib: 1024, gpus: [], gpuMemoryMib: 0 }, { heavyTasks: 1 }),
     runnerFor: () => onlyRunner,
     attemptsDirectory: join(home, 'attempts'),
+    reuse: { versionOf: () => '1', contentOf: (name) => name },
     releaseAttempt: tidyAttemptFolder,
     onBug: console.error,
+    onFatal: (error) => {
+      throw error;
+    },
   });
 
   return {
@@ -93,9 +97,9 @@ function watch(journal: Journal, onFrames: (frames: readonly Frame[]) => void) {
     commits.push(rows);
     rows = 0;
   });
-  const append: Journal['append'] = (events, submission) => {
+  const append: Journal['append'] = (events, options) => {
     rows += events.length;
-    const frames = journal.append(events, submission);
+    const frames = journal.append(events, options);
     onFrames(frames);
     return frames;
   };

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { type Fault, UserError } from './errors.ts';
 import { suggestion } from './nearest-name.ts';
-import { type Pipeline, type PipelineNode, pipelineSchema } from './pipeline.ts';
+import { type Pipeline, type PipelineNode, type Policy, pipelineSchema } from './pipeline.ts';
 import type { Catalogue, Field, Task } from './task.ts';
 
 /** Where an input that another node provides comes from. */
@@ -19,6 +19,8 @@ export interface CheckedNode {
   /** Inputs that arrive from other nodes, by the input's name. */
   sources: Record<string, Source>;
   dependsOn: readonly string[];
+  /** The node's own policy over the pipeline's. */
+  policy: Policy;
 }
 
 /** A pipeline that passed every check, its nodes in an order in which they can run. */
@@ -163,7 +165,8 @@ function readNode(
   const values = readValues(node, task, pipeline, given, at);
   checkComplete(task, given, at);
   const dependsOn = [...new Set([...Object.values(sources).map((source) => source.node_id), ...edges])];
-  return { node_id: node.node_id, task, values, sources, dependsOn };
+  const policy = { ...pipeline.policy, ...node.policy };
+  return { node_id: node.node_id, task, values, sources, dependsOn, policy };
 }
 
 function checkLiterals(node: PipelineNode, task: Task, sources: Record<string, Source>, at: ReportAt): void {

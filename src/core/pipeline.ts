@@ -10,12 +10,35 @@ const values = z.record(z.string(), z.json());
 
 export const maxNodes = 10_000;
 
+/** How a node is run; what is not given here is the task's own. */
+export const policySchema = z.strictObject({
+  max_attempts: z
+    .int()
+    .min(1)
+    .max(100)
+    .optional()
+    .describe('Tries in all; only what may pass by itself is tried again'),
+  timeout_seconds: z.number().positive().max(31_536_000).optional().describe('Time limit of a try'),
+  grace_seconds: z
+    .number()
+    .nonnegative()
+    .max(86_400)
+    .optional()
+    .describe('Seconds between being asked to stop and being killed'),
+  reuse: z.boolean().optional().describe('false: run it even where an equal node has finished before'),
+});
+export type Policy = z.infer<typeof policySchema>;
+
 /** The pipeline's JSON: the one definition of the dialect. */
 export const pipelineSchema = z.strictObject({
   pipeline_id: id.regex(/^[\w.:-]+$/, 'a pipeline_id has letters, digits and _ . : - alone').optional(),
   name: z.string().max(500).optional(),
   /** Given to every node whose task takes an input of that name and that has no value of its own. */
   global_inputs: values.optional(),
+  /** Of two pipelines that wait for room, the one with the higher number is served first. */
+  priority: z.int().min(-100).max(100).optional(),
+  /** For every node that has no word of its own on it. */
+  policy: policySchema.optional(),
   nodes: z
     .array(
       z.strictObject({
@@ -24,6 +47,7 @@ export const pipelineSchema = z.strictObject({
         inputs: values.optional(),
         /** `"node.output": "input"` */
         input_mappings: z.record(z.string(), z.string()).optional(),
+        policy: policySchema.optional(),
       }),
     )
     .min(1, 'a pipeline needs at least one node')

@@ -43,6 +43,8 @@ export interface FollowOptions {
 
 /** An attempt that has been started, by this process or by one before it. */
 export interface RunningAttempt {
+  /** How long it has been running, by a clock that nobody sets; undefined where that cannot be told. */
+  ageMs?: number | undefined;
   /** Waits for the end. Throws a UserError, RetryableError or TerminalError for what failed. */
   follow(options: FollowOptions): Promise<TaskResult>;
 }
@@ -50,10 +52,17 @@ export interface RunningAttempt {
 /** How a task runs: in this process, as a process of its own, in a container. */
 export interface Runner {
   name: string;
+  /** Whether its attempts go on when this process ends. */
+  outlivesServer: boolean;
   start(attempt: Attempt, options: Pick<FollowOptions, 'onReport' | 'signal'>): Promise<RunningAttempt>;
   /**
    * The attempt as a process before this one started it, or undefined where it is lost. When it is lost, it
    * never comes to life later: a start that was under way stops by itself.
    */
   find(attempt: Attempt): Promise<RunningAttempt | undefined>;
+  /**
+   * Stops what works for an attempt that is none of the live ones, such as one whose start the journal lost.
+   * Returns the ids of the attempts that it stopped.
+   */
+  stopStrays?(attemptsDirectory: string, isLive: (attemptId: string) => boolean): Promise<string[]>;
 }

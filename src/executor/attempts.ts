@@ -1,14 +1,14 @@
 import { join } from 'node:path';
-import { RetryableError, TerminalError, toTaskError, UserError } from '../core/errors.ts';
+import { isDiskFull, RetryableError, TerminalError, toTaskError, UserError } from '../core/errors.ts';
 import type { TrainyardEvent } from '../core/events.ts';
 import type { ArtifactStore, Resource } from '../core/resource.ts';
 import type { Attempt, AttemptReport, Runner, RunningAttempt } from '../core/runner.ts';
 import { resourcePrefixes, type Task, type TaskResult } from '../core/task.ts';
-import type { Capacity, Lease } from './capacity.ts';
+import type { Capacity, Lease, RoomRequest } from './capacity.ts';
 import type { Clock } from './clock.ts';
 import type { Journal } from './journal.ts';
 import { idsOf, type PipelineRun, type TaskRun } from './pipeline-run.ts';
-import { retryDelayMs } from './retry.ts';
+import { defaultMaxAttempts, retryDelayMs } from './retry.ts';
 
 /** Why an attempt is stopped when its pipeline is cancelled. */
 export class Cancelled extends Error {}
@@ -24,8 +24,13 @@ export interface AttemptsOptions {
   onBug: (error: unknown) => void;
   clock: Clock;
   random: () => number;
-  /** Takes what an attempt tells, in order, until `close`. */
-  record: (event: TrainyardEvent) => void;
+  /**
+   * Takes what an attempt tells, in order, until `close`. Where it returns a promise, the attempt is listened to
+   * again when that settles.
+   */
+  record: (attemptId: string, event: TrainyardEvent) => Promise<void> | undefined;
+  /** Counts a running task of the pipeline until the returned function is called. */
+  hold: (run: PipelineRun) => () => void;
 }
 
 /** The attempts that are alive: started or found again, followed to their end, stopped or let go. */
@@ -38,18 +43,29 @@ export interface Attempts {
   /** Follows an attempt that an earlier process started, or records that it is lost. */
   recover(run: PipelineRun, task: TaskRun): Promise<void>;
   stop(attemptId: string, reason: Error): void;
+  isLive(attemptId: string): boolean;
+  /** Waits for those that would end with this process, for that long at most. */
+  finishInProcess(limitMs: number): Promise<void>;
   /** Lets every attempt go on by itself and stops listening to it. */
   close(): Promise<void>;
 }
 
-const graceMs = 10_000;
+const defaultGraceSeconds = 10;
+const lookForRoomMs = 2000;
 
 type AttemptIds = ReturnType<typeof idsOf> & { attempt_id: string };
-type Begin = (context: { onReport: (report: AttemptReport) => void; signal: AbortSignal }) => Promise<RunningAttempt>;
+type Context = { onReport: (report: AttemptReport) => Promise<void> | undefined; readonly signal: AbortSignal };
+type Begin = (context: Context) => Promise<RunningAttempt>;
+
+interface Live {
+  stop: AbortController;
+  done: Promise<void>;
+  runner: Runner;
+}
 
 export function createAttempts(options: AttemptsOptions): Attempts {
-  const { journal, store, capacity, runnerFor, attemptsDirectory, onBug, clock, random, record } = options;
-  const live = new Map<string, { stop: AbortController; done: Promise<void> }>();
+  const { journal, store, capacity, runnerFor, attemptsDirectory, onBug, clock, random, record, hold } = options;
+  const live = new Map<string, Live>();
   const detach = new AbortController();
 
   const folder = (attemptId: string) => join(attemptsDirectory, attemptId);
@@ -66,7 +82,7 @@ export function createAttempts(options: AttemptsOptions): Attempts {
   }
 
   function describeAttempt({ task_id, node, inputs, attemptId = '' }: TaskRun, limits: Lease['limits']): Attempt {
-    const timeoutMs = node.task.needs(inputs).timeoutSeconds * 1000;
+    const { timeoutSeconds, graceSeconds = defaultGraceSeconds } = node.task.needs(inputs);
     return {
       attemptId,
       taskId: task_id,
@@ -74,76 +90,129 @@ export function createAttempts(options: AttemptsOptions): Attempts {
       inputs,
       resources: resourcesOf(inputs),
       folder: folder(attemptId),
-      limits: { ...limits, timeoutMs, graceMs },
+      limits: {
+        ...limits,
+        timeoutMs: (node.policy.timeout_seconds ?? timeoutSeconds) * 1000,
+        graceMs: (node.policy.grace_seconds ?? graceSeconds) * 1000,
+      },
     };
   }
 
-  /** Follows an attempt to its end and records how it ended. */
-  function track(run: PipelineRun, task: TaskRun, attempt: Attempt, release: () => void, begin: Begin): void {
+  /**
+   * Follows an attempt to its end and records how it ended.
+   * @param ageMs how long it has been running already
+   */
+  function track(run: PipelineRun, task: TaskRun, attempt: Attempt, lease: Lease, ageMs: number, begin: Begin): void {
+    const { attemptId, limits } = attempt;
     const stop = new AbortController();
-    const ids: AttemptIds = { ...idsOf(run, task), attempt_id: attempt.attemptId };
-    const startedAtMs = task.startedAtMs ?? clock.now();
-    const seconds = () => (clock.now() - startedAtMs) / 1000;
-    // Counted from its own start, whichever process it was that started it.
-    const limitAtMs = (task.attemptStartedAtMs ?? clock.now()) + attempt.limits.timeoutMs;
-    const forgetLimit = clock.at(limitAtMs, () => stop.abort(timedOut(attempt)));
-    const onReport = (report: AttemptReport) => record({ ...ids, ...report });
+    const endHold = hold(run);
+    const ids: AttemptIds = { ...idsOf(run, task), attempt_id: attemptId };
+    const startedAt = clock.elapsed() - ageMs;
+    const seconds = () => (clock.elapsed() - startedAt) / 1000;
+    const forgetLimit = clock.after(limits.timeoutMs - ageMs, () => stop.abort(timedOut(attempt)));
+    const onReport = (report: AttemptReport) => record(attemptId, { ...ids, ...report });
 
     async function toTheEnd(): Promise<TrainyardEvent> {
-      const running = await begin({ onReport, signal: AbortSignal.any([stop.signal, detach.signal]) });
+      const running = await begin({
+        onReport,
+        get signal() {
+          return AbortSignal.any([stop.signal, detach.signal]);
+        },
+      });
       const following = { fromOffset: task.offset, onReport, signal: stop.signal, detach: detach.signal };
-      const result = await keepResult(store, task.node.task, await running.follow(following));
-      return { type: 'task_succeeded', ...ids, ...result, seconds: seconds() };
+      const result = await running.follow(following);
+      const tell = (text: string) => onReport({ type: 'task_message', level: 'warning', text });
+      const kept = await whenThereIsRoom(() => keepResult(store, task.node.task, result), stop.signal, tell);
+      return { type: 'task_succeeded', ...ids, ...kept, seconds: seconds() };
     }
 
     const done = toTheEnd()
       .catch((error: unknown) => endOf(task, ids, stop.signal.aborted ? stop.signal.reason : error, seconds()))
       .then((event) => {
         forgetLimit();
-        live.delete(attempt.attemptId);
-        release();
+        live.delete(attemptId);
+        lease.release();
+        endHold();
         // Whatever came after the detaching is the next process's to record.
-        if (!detach.signal.aborted) record(event);
+        if (!detach.signal.aborted) record(attemptId, event);
       });
-    live.set(attempt.attemptId, { stop, done });
+    live.set(attemptId, { stop, done, runner: runnerFor(attempt.task) });
+  }
+
+  /** Tries again as long as the disk is full, and says so once. What has been computed is not thrown away for that. */
+  async function whenThereIsRoom<T>(
+    work: () => T | Promise<T>,
+    signal: AbortSignal,
+    tell: (text: string) => void,
+  ): Promise<T> {
+    for (let isTold = false; ; isTold = true) {
+      try {
+        return await work();
+      } catch (error) {
+        if (!isDiskFull(error)) throw error;
+        if (!isTold) tell('The disk is full: the result waits to be stored. Free some space; it goes on by itself.');
+        await pause(lookForRoomMs, signal);
+      }
+    }
+  }
+
+  function pause(delayMs: number, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const forget = clock.after(delayMs, resolve);
+      for (const end of [signal, detach.signal]) {
+        end.addEventListener('abort', () => {
+          forget();
+          reject(end.reason);
+        });
+      }
+    });
   }
 
   function endOf(task: TaskRun, ids: AttemptIds, error: unknown, seconds: number): TrainyardEvent {
     const { attempt_id, ...taskIds } = ids;
     if (error instanceof Cancelled) return { type: 'task_cancelled', ...taskIds };
-    const taskError = toTaskError(error);
+    const taskError = isDiskFull(error) ? diskFull(error) : toTaskError(error);
     if (taskError.kind === 'bug' && !detach.signal.aborted) onBug(error);
-    const delayMs = retryDelayMs(taskError, task.attempts, random);
+    const maxAttempts = task.node.policy.max_attempts ?? defaultMaxAttempts;
+    const delayMs = retryDelayMs(taskError, task.tries, maxAttempts, random);
     if (delayMs === undefined) return { type: 'task_failed', ...taskIds, error: taskError, seconds };
-    return {
-      type: 'attempt_failed',
-      ...ids,
-      error: taskError,
-      retry_at: new Date(clock.now() + delayMs).toISOString(),
-    };
+    const retry_at = new Date(clock.now() + delayMs).toISOString();
+    return { type: 'attempt_failed', ...ids, error: taskError, retry_at };
   }
 
   return {
     folder,
     resourcesOf,
+    isLive: (attemptId) => live.has(attemptId),
 
     start(run, task, lease, previous) {
       const attempt = describeAttempt(task, lease.limits);
       if (previous !== undefined) attempt.previousFolder = folder(previous);
-      track(run, task, attempt, lease.release, (context) => runnerFor(attempt.task).start(attempt, context));
+      track(run, task, attempt, lease, 0, (context) => runnerFor(attempt.task).start(attempt, context));
     },
 
     async recover(run, task) {
-      const lease = capacity.retake(task.node.task, task.inputs, task.gpus);
+      const request: RoomRequest = { task: task.node.task, inputs: task.inputs, userId: run.user_id };
+      const lease = capacity.retake(request, task.gpus);
       const attempt = describeAttempt(task, lease.limits);
       const running = await runnerFor(attempt.task).find(attempt);
-      track(run, task, attempt, lease.release, async () => {
+      const ageMs = running?.ageMs ?? Math.max(0, clock.now() - (task.attemptStartedAtMs ?? clock.now()));
+      track(run, task, attempt, lease, ageMs, async () => {
         if (running !== undefined) return running;
         throw new RetryableError('task_lost', 'The task was not running any more when Trainyard started again.');
       });
     },
 
     stop: (attemptId, reason) => live.get(attemptId)?.stop.abort(reason),
+
+    async finishInProcess(limitMs) {
+      const ending = [...live.values()].filter(({ runner }) => !runner.outlivesServer).map(({ done }) => done);
+      if (ending.length === 0) return;
+      const limit = Promise.withResolvers<void>();
+      const forgetLimit = clock.after(limitMs, limit.resolve);
+      await Promise.race([Promise.all(ending), limit.promise]);
+      forgetLimit();
+    },
 
     async close() {
       detach.abort(new Error('Trainyard stops.'));
@@ -162,14 +231,24 @@ async function keepResult(store: ArtifactStore, task: Task, result: TaskResult) 
     outputs[name] = resource.resource_id;
   }
   const parsed = task.output.safeParse(outputs);
-  if (parsed.success) return { outputs: parsed.data, resources };
+  if (parsed.success) {
+    return { outputs: parsed.data, resources, ...(result.usage !== undefined && { usage: result.usage }) };
+  }
   const faults = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ');
   throw new TerminalError('result_malformed', `${task.name} returned outputs that do not fit: ${faults}`);
 }
 
+function diskFull(error: unknown) {
+  const { message } = toTaskError(error);
+  const hint = 'Free some space; it goes on by itself.';
+  return toTaskError(new RetryableError('disk_full', message, { hint, cause: error }));
+}
+
 function timedOut({ task, limits }: Attempt): TerminalError {
   const seconds = limits.timeoutMs / 1000;
-  return new TerminalError('timed_out', `${task.name} was stopped after its time limit of ${seconds} s.`);
+  return new TerminalError('timed_out', `${task.name} was stopped after its time limit of ${seconds} s.`, {
+    hint: 'A higher timeout_seconds in the policy of its node gives it more.',
+  });
 }
 
 const resourceIdPattern = new RegExp(`^(${Object.values(resourcePrefixes).join('|')})_[a-z0-9]+$`);

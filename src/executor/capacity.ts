@@ -11,67 +11,113 @@ export interface Machine {
   gpuMemoryMib: number;
 }
 
+export interface CapacityLimits {
+  /** Heavy tasks at once on the whole server; each gets an equal share of the cores. */
+  heavyTasks: number;
+  /** Heavy tasks at once of one user. */
+  heavyTasksAUser?: number | undefined;
+  /** Tasks at once by the name of a task (`finetune`) or its type (`MACROTASK`). */
+  tasks?: Readonly<Record<string, number>>;
+}
+
+/** A task that asks for room. */
+export interface RoomRequest {
+  task: Task;
+  inputs: Record<string, unknown>;
+  userId: string;
+}
+
 export interface Lease {
   limits: Pick<AttemptLimits, 'cpuThreads' | 'memoryMib' | 'gpus'>;
   release: () => void;
 }
 
+/** Something there is a limited number of. */
+export type Room = 'server' | 'light processes' | 'heavy tasks' | 'memory' | 'GPU' | `user ${string}` | `task ${string}`;
+
 /** Lends the machine's cores, memory and GPUs to attempts. */
 export interface Capacity {
-  /** Undefined while there is no room; what is held by nobody else is always granted, so nothing starves. */
-  take(task: Task, inputs: Record<string, unknown>): Lease | undefined;
+  /**
+   * A lease, or the room that is lacking. What is held by nobody else is always granted.
+   * @param closed rooms that somebody before this one waits for: it must not pass them, else they would wait for ever.
+   */
+  take(request: RoomRequest, closed?: ReadonlySet<Room>): Lease | Room;
   /** What an attempt of an earlier process holds already, whether there is room or not. */
-  retake(task: Task, inputs: Record<string, unknown>, gpus: readonly string[]): Lease;
+  retake(request: RoomRequest, gpus: readonly string[]): Lease;
 }
 
-const maxLightTasks = 16;
+/** Tasks of this process at once: they wait for a disk, if for anything. */
+const tasksInServer = 256;
+const lightMemoryMib = 512;
 
-/**
- * @param heavyTasks how many tasks that need isolation run at once; each gets an equal share of the cores.
- */
-export function createCapacity(machine: Machine, heavyTasks: number): Capacity {
+export function createCapacity(machine: Machine, limits: CapacityLimits): Capacity {
+  const { heavyTasks, heavyTasksAUser = Number.POSITIVE_INFINITY, tasks: taskLimits = {} } = limits;
   const cpuThreads = Math.max(1, Math.floor(machine.cpus / heavyTasks));
   const memoryShareMib = Math.floor(machine.memoryMib / heavyTasks);
   const freeGpus = new Set(machine.gpus);
   let freeMemoryMib = machine.memoryMib;
-  let heavy = 0;
-  let light = 0;
+  const used = new Map<Room, number>();
 
-  function lendLight({ memoryMib }: TaskNeeds): Lease {
-    light += 1;
-    return { limits: { cpuThreads: 1, memoryMib, gpus: [] }, release: once(() => (light -= 1)) };
+  const limitOf = (room: Room): number => {
+    if (room === 'server') return tasksInServer;
+    if (room === 'light processes') return Math.max(2, machine.cpus);
+    if (room === 'heavy tasks') return heavyTasks;
+    if (room.startsWith('user ')) return heavyTasksAUser;
+    return taskLimits[room.slice('task '.length)] ?? Number.POSITIVE_INFINITY;
+  };
+
+  /** The rooms that are counted, widest first. */
+  function countedRooms({ task, userId }: RoomRequest): Room[] {
+    const rooms: Room[] = [weightOf(task)];
+    if (task.requiresIsolation && Number.isFinite(heavyTasksAUser)) rooms.push(`user ${userId}`);
+    for (const name of [task.type, task.name]) if (Object.hasOwn(taskLimits, name)) rooms.push(`task ${name}`);
+    return rooms;
   }
 
-  function lendHeavy({ memoryMib }: TaskNeeds, gpus: readonly string[]): Lease {
+  const wantsGpu = (task: Task, { gpu }: TaskNeeds) =>
+    task.requiresIsolation && gpu !== 'none' && machine.gpus.length > 0;
+
+  function lackOf(request: RoomRequest, rooms: readonly Room[], needs: TaskNeeds, closed: ReadonlySet<Room>) {
+    const full = rooms.find((room) => closed.has(room) || (used.get(room) ?? 0) >= limitOf(room));
+    if (full !== undefined || !request.task.requiresIsolation) return full;
+    if (wantsGpu(request.task, needs) && (closed.has('GPU') || freeGpus.size === 0)) return 'GPU';
+    const isAlone = (used.get('heavy tasks') ?? 0) === 0;
+    if (closed.has('memory') || (!isAlone && needs.memoryMib > freeMemoryMib)) return 'memory';
+    return undefined;
+  }
+
+  function lend({ task }: RoomRequest, rooms: readonly Room[], needs: TaskNeeds, gpus: readonly string[]): Lease {
+    const memoryMib = task.requiresIsolation ? needs.memoryMib : 0;
+    for (const room of rooms) used.set(room, (used.get(room) ?? 0) + 1);
     for (const id of gpus) freeGpus.delete(id);
-    heavy += 1;
     freeMemoryMib -= memoryMib;
     const release = once(() => {
-      heavy -= 1;
-      freeMemoryMib += memoryMib;
+      for (const room of rooms) used.set(room, (used.get(room) ?? 1) - 1);
       for (const id of gpus) if (machine.gpus.includes(id)) freeGpus.add(id);
+      freeMemoryMib += memoryMib;
     });
+    if (!task.requiresIsolation) return { limits: { cpuThreads: 1, memoryMib: lightMemoryMib, gpus }, release };
     return { limits: { cpuThreads, memoryMib: Math.max(memoryMib, memoryShareMib), gpus }, release };
   }
 
-  function takeHeavy(needs: TaskNeeds): Lease | undefined {
-    const wantsGpu = needs.gpu !== 'none' && machine.gpus.length > 0;
-    if (heavy >= heavyTasks || (heavy > 0 && needs.memoryMib > freeMemoryMib)) return undefined;
-    if (wantsGpu && freeGpus.size === 0) return undefined;
-    return lendHeavy(needs, wantsGpu ? [...freeGpus].slice(0, 1) : []);
-  }
-
   return {
-    take(task, inputs) {
-      const needs = task.needs(inputs);
-      if (task.requiresIsolation) return takeHeavy(needs);
-      return light < maxLightTasks ? lendLight(needs) : undefined;
+    take(request, closed = nothing) {
+      const needs = request.task.needs(request.inputs);
+      const rooms = countedRooms(request);
+      const lack = lackOf(request, rooms, needs, closed);
+      if (lack !== undefined) return lack;
+      return lend(request, rooms, needs, wantsGpu(request.task, needs) ? [...freeGpus].slice(0, 1) : []);
     },
-    retake(task, inputs, gpus) {
-      const needs = task.needs(inputs);
-      return task.requiresIsolation ? lendHeavy(needs, gpus) : lendLight(needs);
-    },
+    retake: (request, gpus) => lend(request, countedRooms(request), request.task.needs(request.inputs), gpus),
   };
+}
+
+const nothing: ReadonlySet<Room> = new Set();
+
+/** What a task weighs: tasks of one weight wait for the same room. */
+export function weightOf(task: Task): 'server' | 'light processes' | 'heavy tasks' {
+  if (task.requiresIsolation) return 'heavy tasks';
+  return task.work.where === 'server' ? 'server' : 'light processes';
 }
 
 function once(release: () => void): () => void {

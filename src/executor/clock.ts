@@ -1,25 +1,28 @@
 /** Time as the executor sees it; a simulator brings its own. */
 export interface Clock {
-  /** Milliseconds since 1970. */
+  /** Milliseconds since 1970, as people read it. It jumps when somebody sets it: for the journal alone. */
   now(): number;
+  /** Milliseconds since some moment, by a clock that nobody sets: for everything that is waited for or measured. */
+  elapsed(): number;
   /** Runs once what is under way has ended. */
   soon(run: () => void): void;
-  /** Runs at this time, at once where it is past; returns what forgets it. */
-  at(timeMs: number, run: () => void): () => void;
+  /** Runs after this time has elapsed; returns what forgets it. */
+  after(delayMs: number, run: () => void): () => void;
 }
 
 const longestTimerMs = 2 ** 31 - 1;
 
 export const systemClock: Clock = {
   now: Date.now,
+  elapsed: () => performance.now(),
   soon: setImmediate,
-  at: (timeMs, run) => {
+  after: (delayMs, run) => {
     let timer: NodeJS.Timeout;
     const wait = (leftMs: number) => {
-      const nowMs = Math.min(longestTimerMs, leftMs);
-      timer = setTimeout(() => (leftMs > nowMs ? wait(leftMs - nowMs) : run()), nowMs);
+      const nextMs = Math.min(longestTimerMs, leftMs);
+      timer = setTimeout(() => (leftMs > nextMs ? wait(leftMs - nextMs) : run()), nextMs);
     };
-    wait(Math.max(0, timeMs - Date.now()));
+    wait(Math.max(0, delayMs));
     return () => clearTimeout(timer);
   },
 };

@@ -1,21 +1,37 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { type CheckedPipeline, checkPipeline } from '../core/check-pipeline.ts';
-import { toTaskError, UserError } from '../core/errors.ts';
-import type { EventOf, Frame, TrainyardEvent } from '../core/events.ts';
+import type { CheckedPipeline } from '../core/check-pipeline.ts';
+import { RetryableError, type TaskError, toTaskError, UserError } from '../core/errors.ts';
+import type { Estimate } from '../core/estimate.ts';
+import type { EventOf, TrainyardEvent } from '../core/events.ts';
 import type { NodeInputs } from '../core/pipeline.ts';
+import type { Runner } from '../core/runner.ts';
 import type { Catalogue } from '../core/task.ts';
-import { type AttemptsOptions, Cancelled, createAttempts } from './attempts.ts';
+import { type Attempts, type AttemptsOptions, Cancelled, createAttempts } from './attempts.ts';
+import type { Lease, Room } from './capacity.ts';
 import { type Clock, systemClock } from './clock.ts';
 import type { Journal } from './journal.ts';
 import { nextSteps, type Step } from './next-steps.ts';
 import { nodeInputs } from './node-inputs.ts';
-import { applyFrame, beginRun, idsOf, type PipelineRun, pipelineIds, type TaskRun } from './pipeline-run.ts';
+import {
+  applyEvent,
+  beginRun,
+  endBackoff,
+  idsOf,
+  type PipelineRun,
+  pipelineIds,
+  readRun,
+  type TaskRun,
+} from './pipeline-run.ts';
+import { createReadyQueue, type QueuedTask, type QueuePlace } from './ready-queue.ts';
+import { findReusable, type ReuseOptions, reuseKeyOf } from './reuse.ts';
 
 export interface SubmitRequest {
   userId: string;
-  conversationId?: string;
+  conversationId?: string | undefined;
   /** The same pipeline submitted again with the same key is the first one's; another one is refused. */
-  idempotencyKey?: string;
+  idempotencyKey?: string | undefined;
+  /** What is expected of each node, by node id; kept to be compared with what it then took. */
+  estimates?: Record<string, Estimate> | undefined;
 }
 
 export interface Submitted {
@@ -24,7 +40,10 @@ export interface Submitted {
 }
 
 export interface Executor {
-  /** Takes a pipeline that has passed its check; from then on it survives whatever happens to this process. */
+  /**
+   * Takes a pipeline that has passed its check; from then on it survives whatever happens to this process.
+   * @throws RetryableError `disk_full`; then nothing has been submitted. So do `cancel` and `retry`.
+   */
   submit(checked: CheckedPipeline, request: SubmitRequest): Submitted;
   /** Stops what runs and drops what waits. Returns false where the pipeline is over already. */
   cancel(pipelineId: string, userId: string): boolean;
@@ -35,151 +54,256 @@ export interface Executor {
   retry(pipelineId: string, userId: string, inputs?: NodeInputs): void;
   /** A pipeline's state, whether it runs or is over. */
   run(pipelineId: string): PipelineRun | undefined;
+  /** Where the task runs stand that wait for room, by task id. */
+  queue(): ReadonlyMap<string, QueuePlace>;
+  /** Why nothing goes on at the moment: the disk takes no more. */
+  pausedBy(): TaskError | undefined;
   /** Where the files of an attempt are. */
   attemptFolder(attemptId: string): string;
   /** Takes up every pipeline that the journal left open. Call once, before anything else. */
   recover(): Promise<void>;
-  /** Lets go of what runs; isolated tasks go on and are found again by `recover`. */
-  close(): Promise<void>;
+  /**
+   * Starts nothing more, waits until the tasks of this process have ended, though no longer than `drainMs`, and lets
+   * go of what runs by itself: the next `recover` finds it again.
+   */
+  close(drainMs?: number): Promise<void>;
 }
 
-export interface ExecutorOptions extends Omit<AttemptsOptions, 'clock' | 'random' | 'record'> {
+export interface ExecutorOptions extends Omit<AttemptsOptions, 'clock' | 'random' | 'record' | 'hold'> {
   catalogue: Catalogue;
+  reuse: ReuseOptions;
   /** Removes what an attempt no longer needs once its result is in the journal. */
   releaseAttempt: (folder: string) => Promise<void>;
+  /** Told when the disk takes no more, and with undefined when it does again. */
+  onPause?: (reason: TaskError | undefined) => void;
+  /** The journal broke in a way that trying again would not mend: this process must end. What runs goes on. */
+  onFatal: (error: unknown) => void;
   /** Default: the system's. */
   clock?: Clock;
   random?: () => number;
 }
 
-/** Whether a start of that weight has found no room: then none after it is tried in the same turn. */
-type Full = Record<'heavy' | 'light', boolean>;
+/** What one turn decides: it is written in one transaction, and only then acted on. */
+interface Turn {
+  timeMs: number;
+  events: TrainyardEvent[];
+  /** What follows once the events are on the disk. */
+  then: (() => void)[];
+}
+
+const lookForRoomMs = 1000;
+/** From so many events on that wait to be written, nobody is listened to. */
+const manyEvents = 10_000;
 
 /**
- * Runs pipelines. What to do next is decided by `nextSteps` from the journal's state alone; here it is
- * written to the journal first and then done. Everything that happens meanwhile is gathered and written in
- * one transaction at the next turn of the event loop.
+ * Runs pipelines. What to do next is decided by `nextSteps` and the queue from the journal's state alone. A turn takes
+ * in everything that happened since the last one, decides what follows, writes all of it in one transaction, and only
+ * then does it.
  */
 export function createExecutor(options: ExecutorOptions): Executor {
-  const { catalogue, journal, capacity, runnerFor, releaseAttempt, onBug } = options;
+  const { catalogue, journal, store, capacity, runnerFor, reuse, releaseAttempt, onBug } = options;
+  const { onPause = () => {}, onFatal } = options;
   const clock = options.clock ?? systemClock;
   const random = options.random ?? Math.random;
   const runs = new Map<string, PipelineRun>();
+  /** Runs in which something has happened since their last decision. */
+  const unsettled = new Set<PipelineRun>();
+  const queue = createReadyQueue();
   const timers = new Set<() => void>();
-  const attempts = createAttempts({ ...options, clock, random, record });
-  let pending: TrainyardEvent[] = [];
+  const attempts: Attempts = createAttempts({ ...options, clock, random, record, hold: queue.hold });
+  let told: { attemptId: string; event: TrainyardEvent }[] = [];
+  let written = Promise.withResolvers<void>();
+  let unwritten: Turn | undefined;
+  let paused: TaskError | undefined;
   let scheduled = false;
-  let closed = false;
+  let mode: 'running' | 'recovering' | 'draining' | 'closed' = 'running';
 
-  function record(event: TrainyardEvent): void {
-    pending.push(event);
+  function record(attemptId: string, event: TrainyardEvent): Promise<void> | undefined {
+    told.push({ attemptId, event });
     schedule();
+    return told.length > manyEvents ? written.promise : undefined;
   }
 
   function schedule(): void {
-    if (scheduled || closed) return;
+    if (scheduled || mode === 'closed' || unwritten !== undefined) return;
     scheduled = true;
     clock.soon(() => {
       scheduled = false;
-      if (!closed) tick();
+      turn();
     });
   }
 
-  function scheduleAt(timeMs: number): void {
-    const forget = clock.at(timeMs, () => {
+  function later(delayMs: number, run: () => void): void {
+    const forget = clock.after(delayMs, () => {
       timers.delete(forget);
-      schedule();
+      run();
     });
     timers.add(forget);
   }
 
-  /** Writes what has happened, decides what follows, writes that, and only then starts it. */
-  function tick(): void {
-    writePending();
-    const starts: (() => void)[] = [];
-    for (let events = decide(starts); events.length > 0; events = decide(starts)) write(events);
-    for (const start of starts) start();
+  function turn(): void {
+    if (mode === 'closed' || unwritten !== undefined) return;
+    const next: Turn = { timeMs: clock.now(), events: [], then: [] };
+    takeIn(next);
+    settle(next);
+    write(next);
   }
 
-  function writePending(): void {
-    const events = pending;
-    pending = [];
-    write(events);
+  /** Of what attempts told, that of the ones that are the latest of their task run and not over. */
+  function takeIn(next: Turn): void {
+    const news = told;
+    told = [];
+    for (const { attemptId, event } of news) {
+      const task = 'node_id' in event ? runs.get(event.pipeline_id)?.tasks.get(event.node_id) : undefined;
+      if (task?.attemptId === attemptId && task.state === 'running') put(next, event);
+    }
   }
 
-  function write(events: TrainyardEvent[]): void {
-    if (events.length === 0) return;
-    for (const frame of journal.append(events)) apply(frame);
+  function settle(next: Turn): void {
+    do {
+      for (const run of unsettled) {
+        unsettled.delete(run);
+        for (const step of nextSteps(run)) follow(next, run, step);
+      }
+      if (mode === 'running') queue.serve((entry, closed) => offer(next, entry, closed));
+    } while (unsettled.size > 0);
   }
 
-  function apply(frame: Frame): void {
-    const run = 'pipeline_id' in frame ? runs.get(frame.pipeline_id) : undefined;
+  /** Adds an event to the turn and moves its run on. */
+  function put(next: Turn, event: TrainyardEvent): void {
+    next.events.push(event);
+    const run = 'pipeline_id' in event ? runs.get(event.pipeline_id) : undefined;
     if (run === undefined) return;
-    applyFrame(run, frame);
-    if (frame.type === 'pipeline_finished') runs.delete(run.pipeline_id);
-    if (frame.type === 'attempt_failed') scheduleAt(Date.parse(frame.retry_at));
-    if (frame.type === 'task_succeeded') releaseAttempt(attempts.folder(frame.attempt_id)).catch(onBug);
+    applyEvent(run, event, next.timeMs);
+    unsettled.add(run);
+    if (event.type === 'pipeline_finished') runs.delete(run.pipeline_id);
+    if (event.type === 'attempt_failed') holdBack(run, event.node_id, next);
+    if (event.type === 'task_succeeded') {
+      next.then.push(() => void releaseAttempt(attempts.folder(event.attempt_id)).catch(onBug));
+    }
   }
 
-  function decide(starts: (() => void)[]): TrainyardEvent[] {
-    const full: Full = { heavy: false, light: false };
-    return [...runs.values()].flatMap((run) =>
-      nextSteps(run, clock.now()).flatMap((step) => eventOf(run, step, starts, full) ?? []),
-    );
+  function holdBack(run: PipelineRun, nodeId: string, { then }: Pick<Turn, 'then'>): void {
+    const task = run.tasks.get(nodeId);
+    const delayMs = task?.backoff?.delayMs;
+    if (task === undefined || delayMs === undefined) return;
+    then.push(() => wakeAfter(run, task, delayMs));
   }
 
-  function eventOf(run: PipelineRun, step: Step, starts: (() => void)[], full: Full): TrainyardEvent | undefined {
+  function wakeAfter(run: PipelineRun, task: TaskRun, delayMs: number): void {
+    later(delayMs, () => {
+      if (!endBackoff(run, task)) return;
+      unsettled.add(run);
+      schedule();
+    });
+  }
+
+  function follow(next: Turn, run: PipelineRun, step: Step): void {
     switch (step.do) {
-      case 'start':
-        return startEvent(run, step.task, starts, full);
+      case 'enqueue':
+        return enqueue(next, run, step.task);
       case 'skip':
-        return { type: 'task_skipped', ...idsOf(run, step.task), because: step.because };
+        return put(next, { type: 'task_skipped', ...idsOf(run, step.task), because: step.because });
       case 'cancel':
-        return { type: 'task_cancelled', ...idsOf(run, step.task) };
+        return put(next, { type: 'task_cancelled', ...idsOf(run, step.task) });
       case 'finish': {
-        const seconds = (clock.now() - run.submittedAtMs) / 1000;
-        return { type: 'pipeline_finished', ...pipelineIds(run), state: step.state, seconds };
+        const seconds = Math.max(0, next.timeMs - run.submittedAtMs) / 1000;
+        return put(next, { type: 'pipeline_finished', ...pipelineIds(run), state: step.state, seconds });
       }
     }
   }
 
-  /** The event of a start for which there is room, or of a failure to get that far; undefined where it waits. */
-  function startEvent(run: PipelineRun, task: TaskRun, starts: (() => void)[], full: Full): TrainyardEvent | undefined {
-    const weight = task.node.task.requiresIsolation ? 'heavy' : 'light';
-    if (full[weight]) return undefined;
+  function enqueue(next: Turn, run: PipelineRun, task: TaskRun): void {
+    run.ready.delete(task.node.node_id);
     try {
       const inputs = nodeInputs(run, task);
       attempts.resourcesOf(inputs);
-      const lease = capacity.take(task.node.task, inputs);
-      full[weight] = lease === undefined;
-      if (lease === undefined) return undefined;
-      const previous = task.attemptId ?? task.resumesFrom;
-      starts.push(() => attempts.start(run, task, lease, previous));
-      return {
-        type: 'task_started',
-        ...idsOf(run, task),
-        attempt_id: `att_${randomBytes(8).toString('hex')}`,
-        task_name: task.node.task.name,
-        attempt: task.attempts + 1,
-        runner: runnerFor(task.node.task).name,
-        inputs,
-        ...(lease.limits.gpus.length > 0 && { gpus: [...lease.limits.gpus] }),
-      };
+      const reuseKey = reuseKeyOf(run.user_id, task.node.task, inputs, reuse);
+      const entry: QueuedTask = { run, task, inputs, reuseKey };
+      if (!takeEarlierResult(next, entry)) queue.add(entry);
     } catch (error) {
-      return { type: 'task_failed', ...idsOf(run, task), error: toTaskError(error), seconds: 0 };
+      put(next, { type: 'task_failed', ...idsOf(run, task), error: toTaskError(error), seconds: 0 });
     }
   }
 
-  /** The run as the journal tells it, or the one in hand. */
-  function findRun(pipelineId: string): PipelineRun | undefined {
-    const known = runs.get(pipelineId);
-    if (known !== undefined) return known;
-    let run: PipelineRun | undefined;
-    for (const frame of framesOf(journal, pipelineId)) {
-      if (frame.type === 'pipeline_submitted') run = beginRun(frame, checkPipeline(frame.pipeline, catalogue));
-      else if (run !== undefined) applyFrame(run, frame);
+  /** Lets the result of an equal run stand for this one. Returns false where there is none, or it is not wanted. */
+  function takeEarlierResult(next: Turn, { run, task, inputs, reuseKey }: QueuedTask): boolean {
+    if (reuseKey === undefined || task.node.policy.reuse === false) return false;
+    const result = findReusable(reuseKey, journal, store, attempts.resourcesOf);
+    if (result === undefined) return false;
+    put(next, { type: 'task_reused', ...idsOf(run, task), task_name: task.node.task.name, inputs, ...result });
+    return true;
+  }
+
+  /** Starts a task run where there is room, else says what is lacking. */
+  function offer(next: Turn, entry: QueuedTask, closed: ReadonlySet<Room>): Room | undefined {
+    const { run, task, inputs } = entry;
+    // An equal one may have finished while this one waited.
+    if (takeEarlierResult(next, entry)) return undefined;
+    const lease = capacity.take({ task: task.node.task, inputs, userId: run.user_id }, closed);
+    if (typeof lease === 'string') return lease;
+    start(next, entry, lease);
+    return undefined;
+  }
+
+  function start(next: Turn, { run, task, inputs, reuseKey }: QueuedTask, lease: Lease): void {
+    const previous = task.attemptId ?? task.resumesFrom;
+    const { gpus } = lease.limits;
+    put(next, {
+      type: 'task_started',
+      ...idsOf(run, task),
+      attempt_id: newId('att'),
+      task_name: task.node.task.name,
+      attempt: task.attempts + 1,
+      runner: runnerFor(task.node.task).name,
+      inputs,
+      ...(gpus.length > 0 && { gpus: [...gpus] }),
+      ...(reuseKey !== undefined && { reuse_key: reuseKey }),
+    });
+    next.then.push(() => attempts.start(run, task, lease, previous));
+  }
+
+  /** Writes a turn and then acts on it. Without room on the disk it waits, and everything with it. */
+  function write(next: Turn): void {
+    try {
+      journal.append(next.events, { timeMs: next.timeMs });
+    } catch (error) {
+      if (error instanceof RetryableError) return pause(next, error);
+      mode = 'closed';
+      return onFatal(error);
     }
-    return run;
+    for (const act of next.then) act();
+    written.resolve();
+    written = Promise.withResolvers();
+  }
+
+  function pause(next: Turn, error: RetryableError): void {
+    unwritten = next;
+    if (paused === undefined) onPause(toTaskError(error));
+    paused = toTaskError(error);
+    later(lookForRoomMs, () => {
+      unwritten = undefined;
+      write(next);
+      if (unwritten !== undefined) return;
+      paused = undefined;
+      onPause(undefined);
+      schedule();
+    });
+  }
+
+  /** Writes what somebody asked for, at once, and takes it into account at the next turn. */
+  function order(run: PipelineRun, event: TrainyardEvent): void {
+    if (paused !== undefined) throw new RetryableError(paused.code, paused.message, { hint: paused.hint ?? '' });
+    const timeMs = clock.now();
+    journal.append([event], { timeMs });
+    applyEvent(run, event, timeMs);
+    unsettled.add(run);
+    schedule();
+  }
+
+  /** The run in hand, or as the journal tells it. */
+  function findRun(pipelineId: string): PipelineRun | undefined {
+    return runs.get(pipelineId) ?? readRun(journal, pipelineId, catalogue);
   }
 
   function existingRun(pipelineId: string): PipelineRun {
@@ -201,31 +325,40 @@ export function createExecutor(options: ExecutorOptions): Executor {
     }
   }
 
-  /** What cannot be taken up, such as a pipeline whose task is gone, is left as it is and keeps no one else. */
-  async function recoverPipeline(pipelineId: string): Promise<void> {
+  async function recoverRun(pipelineId: string): Promise<void> {
     const run = existingRun(pipelineId);
     runs.set(pipelineId, run);
-    await recoverRun(run);
-  }
-
-  async function recoverRun(run: PipelineRun): Promise<void> {
+    unsettled.add(run);
     for (const task of run.tasks.values()) {
       if (task.state === 'running') await attempts.recover(run, task);
-      else if (task.retryAtMs !== undefined) scheduleAt(task.retryAtMs);
+      else if (task.backoff !== undefined) wakeAfter(run, task, backoffLeft(task.backoff));
     }
     if (run.cancelRequested) stopAttempts(run);
+  }
+
+  async function stopStrays(): Promise<void> {
+    const tasks = [...catalogue.values()].filter(({ work }) => work.where !== 'service');
+    const runners = new Set<Runner>(tasks.map(runnerFor));
+    for (const runner of runners) await runner.stopStrays?.(options.attemptsDirectory, attempts.isLive).catch(onBug);
+  }
+
+  /** What was waited for while nobody looked counts; a clock that was set meanwhile does not. */
+  function backoffLeft({ sinceMs, delayMs }: NonNullable<TaskRun['backoff']>): number {
+    return Math.min(delayMs, Math.max(0, sinceMs + delayMs - clock.now()));
   }
 
   return {
     attemptFolder: attempts.folder,
     run: findRun,
+    queue: queue.places,
+    pausedBy: () => paused,
 
-    submit(checked, { userId, conversationId, idempotencyKey }) {
+    submit(checked, { userId, conversationId, idempotencyKey, estimates }) {
       const request = createHash('sha256').update(JSON.stringify(checked.pipeline)).digest('hex');
       const known = idempotencyKey === undefined ? undefined : journal.submission(userId, idempotencyKey);
       if (known !== undefined) return submittedBefore(known, request);
       const pipeline_id = freeId(journal, checked.pipeline.pipeline_id);
-      const taskIds = [...checked.nodes.keys()].map((node) => [node, `task_${randomBytes(8).toString('hex')}`]);
+      const taskIds = [...checked.nodes.keys()].map((node) => [node, newId('task')]);
       const event: EventOf<'pipeline_submitted'> = {
         type: 'pipeline_submitted',
         pipeline_id,
@@ -233,14 +366,14 @@ export function createExecutor(options: ExecutorOptions): Executor {
         user_id: userId,
         pipeline: { ...checked.pipeline, pipeline_id },
         task_ids: Object.fromEntries(taskIds),
+        ...(estimates !== undefined && { estimates }),
       };
-      const [frame] = journal.append(
-        [event],
-        idempotencyKey === undefined ? undefined : { userId, key: idempotencyKey, request },
-      );
+      const submission = idempotencyKey === undefined ? undefined : { userId, key: idempotencyKey, request };
+      const [frame] = journal.append([event], { submission, timeMs: clock.now() });
       if (frame?.type !== 'pipeline_submitted') throw new Error('The journal lost a submission.');
       const run = beginRun(frame, checked);
       runs.set(pipeline_id, run);
+      unsettled.add(run);
       schedule();
       return submitted(run);
     },
@@ -248,9 +381,8 @@ export function createExecutor(options: ExecutorOptions): Executor {
     cancel(pipelineId, userId) {
       const run = existingRun(pipelineId);
       if (run.state !== 'running') return false;
-      write([{ type: 'pipeline_cancel_requested', ...pipelineIds(run), user_id: userId }]);
+      order(run, { type: 'pipeline_cancel_requested', ...pipelineIds(run), user_id: userId });
       stopAttempts(run);
-      schedule();
       return true;
     },
 
@@ -260,22 +392,33 @@ export function createExecutor(options: ExecutorOptions): Executor {
       if (run.state === 'succeeded') {
         throw new UserError('nothing_to_retry', `Every node of ${pipelineId} has succeeded; nothing is to be retried.`);
       }
-      runs.set(pipelineId, run);
       const others = inputs === undefined ? {} : { inputs };
-      write([{ type: 'pipeline_retried', ...pipelineIds(run), user_id: userId, ...others }]);
-      schedule();
+      order(run, { type: 'pipeline_retried', ...pipelineIds(run), user_id: userId, ...others });
+      runs.set(pipelineId, run);
     },
 
     async recover() {
+      // Nothing starts before all that runs already is known.
+      mode = 'recovering';
+      let isWhole = true;
       for (const { pipeline_id } of journal.pipelines({ state: 'running', limit: Number.MAX_SAFE_INTEGER })) {
-        await recoverPipeline(pipeline_id).catch(onBug);
+        // What cannot be taken up, such as a pipeline whose task is gone, is left as it is and keeps no one else.
+        await recoverRun(pipeline_id).catch((error: unknown) => {
+          isWhole = false;
+          onBug(error);
+        });
       }
+      // Else what runs for a pipeline that was left alone would be taken for a stray.
+      if (isWhole) await stopStrays();
+      if (mode === 'recovering') mode = 'running';
       schedule();
     },
 
-    async close() {
-      writePending();
-      closed = true;
+    async close(drainMs = 0) {
+      mode = 'draining';
+      if (drainMs > 0) await attempts.finishInProcess(drainMs);
+      turn();
+      mode = 'closed';
       for (const forget of timers) forget();
       await attempts.close();
     },
@@ -295,15 +438,13 @@ function freeId(journal: Journal, written: string | undefined): string {
   return `${written}_${number}`;
 }
 
-const pageSize = 1000;
+const idBytes = 8;
+/** Random bytes in store: asking the system for each id's own costs more than all else that an id does. */
+const pool = { bytes: Buffer.alloc(0), next: 0 };
 
-function* framesOf(journal: Journal, pipelineId: string): Generator<Frame> {
-  let after = 0;
-  for (;;) {
-    const page = journal.read({ after, limit: pageSize, pipelineId });
-    yield* page;
-    const last = page.at(-1);
-    if (last === undefined || page.length < pageSize) return;
-    after = last.seq;
-  }
+function newId(prefix: string): string {
+  if (pool.next + idBytes > pool.bytes.length) Object.assign(pool, { bytes: randomBytes(idBytes * 512), next: 0 });
+  const id = pool.bytes.toString('hex', pool.next, pool.next + idBytes);
+  pool.next += idBytes;
+  return `${prefix}_${id}`;
 }

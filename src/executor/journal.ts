@@ -1,4 +1,4 @@
-import type { Frame, TrainyardEvent } from '../core/events.ts';
+import type { EventOf, Frame, TrainyardEvent, Usage } from '../core/events.ts';
 import type { Resource } from '../core/resource.ts';
 
 export type PipelineState = 'running' | 'succeeded' | 'failed' | 'cancelled';
@@ -30,10 +30,39 @@ export interface Submission {
   request: string;
 }
 
+export interface AppendOptions {
+  submission?: Submission | undefined;
+  /** When it happened, in ms since 1970; default: now. */
+  timeMs?: number;
+}
+
+/** A finished run that stands for an equal one. */
+export type ReusableResult = Pick<EventOf<'task_reused'>, 'outputs' | 'original' | 'seconds'>;
+
+/** What an earlier run of a task was given and took. */
+export interface EarlierResult {
+  inputs: Record<string, unknown>;
+  outputs: Record<string, unknown>;
+  seconds: number;
+  usage?: Usage;
+}
+
+export interface Retention {
+  /** Progress frames that are kept of a task run whose pipeline is over; what is between them goes. */
+  progressKept: number;
+  /** Pipelines that were over before this time (ms since 1970) are thinned. */
+  thinBeforeMs: number;
+  /** Pipelines that were over before this time are forgotten altogether; undefined: none. */
+  forgetBeforeMs?: number | undefined;
+}
+
 /** The record of everything that happened, in one sequence. What `append` returned is on the disk. */
 export interface Journal {
-  /** Writes events in one transaction: all of them or none. */
-  append(events: readonly TrainyardEvent[], submission?: Submission): Frame[];
+  /**
+   * Writes events in one transaction: all of them or none.
+   * @throws RetryableError `disk_full` where there is no room; then nothing has been written.
+   */
+  append(events: readonly TrainyardEvent[], options?: AppendOptions): Frame[];
   read(options: ReadFrames): Frame[];
   /** Sequence number of the last frame, 0 when there is none. */
   lastSeq(): number;
@@ -49,5 +78,14 @@ export interface Journal {
   /** Messages without a reply, oldest first. */
   unanswered(): { conversation_id: string; user_id: string; message_id?: string }[];
   resource(resourceId: string): Resource | undefined;
+  /** The latest finished run with this key. */
+  reusableResult(reuseKey: string): ReusableResult | undefined;
+  /** Finished runs of a task that does not run in the server itself, newest first. */
+  earlierResults(taskName: string, limit: number): EarlierResult[];
+  /**
+   * Applies the rule to one pipeline that it has not been applied to yet. Numbers of frames stay as they are, so that
+   * every reader reads on. Returns undefined when there is none left.
+   */
+  compactNext(rule: Retention): { pipelineId: string; forgotten: boolean; attemptIds: string[] } | undefined;
   close(): void;
 }

@@ -3,27 +3,27 @@ import type { PipelineRun, TaskRun } from './pipeline-run.ts';
 
 /** What is to be done next in a pipeline. */
 export type Step =
-  | { do: 'start'; task: TaskRun }
+  /** The node waits for nothing but room. */
+  | { do: 'enqueue'; task: TaskRun }
   | { do: 'skip'; task: TaskRun; because: string }
   | { do: 'cancel'; task: TaskRun }
   | { do: 'finish'; state: Exclude<PipelineState, 'running'> };
 
-/** Decides from a pipeline's state alone. Whether a start finds room on the machine is not decided here. */
-export function nextSteps(run: PipelineRun, nowMs: number): Step[] {
+/** Decides from a pipeline's state alone. */
+export function nextSteps(run: PipelineRun): Step[] {
   if (run.state !== 'running') return [];
   if (run.open === 0) return [{ do: 'finish', state: finalState(run) }];
   if (run.cancelRequested) return tasksIn(run, 'waiting').map((task) => ({ do: 'cancel', task }));
-  const skips: Step[] = [];
+  const steps: Step[] = [];
   for (const [name, because] of run.doomed) {
     const task = run.tasks.get(name);
-    if (task !== undefined) skips.push({ do: 'skip', task, because });
+    if (task !== undefined) steps.push({ do: 'skip', task, because });
   }
-  const starts: Step[] = [];
   for (const name of run.ready) {
     const task = run.tasks.get(name);
-    if (task !== undefined && (task.retryAtMs ?? 0) <= nowMs) starts.push({ do: 'start', task });
+    if (task !== undefined) steps.push({ do: 'enqueue', task });
   }
-  return [...skips, ...starts];
+  return steps;
 }
 
 function tasksIn(run: PipelineRun, state: TaskRun['state']): TaskRun[] {

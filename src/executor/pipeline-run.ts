@@ -1,8 +1,11 @@
-import type { CheckedNode, CheckedPipeline } from '../core/check-pipeline.ts';
+import { type CheckedNode, type CheckedPipeline, checkPipeline } from '../core/check-pipeline.ts';
 import type { TaskError } from '../core/errors.ts';
-import type { EventOf, Frame } from '../core/events.ts';
+import type { Estimate } from '../core/estimate.ts';
+import type { EventOf, Frame, TrainyardEvent, Usage } from '../core/events.ts';
 import { type NodeInputs, overrideInputs } from '../core/pipeline.ts';
-import type { PipelineState } from './journal.ts';
+import type { Catalogue } from '../core/task.ts';
+import type { Journal, PipelineState } from './journal.ts';
+import { countTry, longestBackoffMs, noTries, type Tries } from './retry.ts';
 
 export type TaskState = 'waiting' | 'running' | 'succeeded' | 'failed' | 'skipped' | 'cancelled';
 
@@ -13,6 +16,8 @@ export interface TaskRun {
   state: TaskState;
   /** Tries so far. */
   attempts: number;
+  /** How those of this round have ended that brought no result. */
+  tries: Tries;
   /** The latest try. */
   attemptId?: string;
   /** When it started, in ms since 1970. */
@@ -26,8 +31,11 @@ export interface TaskRun {
   /** When the first try of this round started, in ms since 1970. */
   startedAtMs?: number;
   seconds?: number;
-  /** Not to be started before, in ms since 1970. */
-  retryAtMs?: number;
+  /** Set while the next try is held back: since when, in ms since 1970, and for how long. */
+  backoff?: { sinceMs: number; delayMs: number };
+  /** The run whose result stands for this one's. */
+  reusedFrom?: EventOf<'task_reused'>['original'];
+  usage?: Usage;
   inputs: Record<string, unknown>;
   outputs: Record<string, unknown>;
   progress?: Pick<EventOf<'task_progress'>, 'phase' | 'step' | 'total' | 'eta_seconds' | 'metrics'>;
@@ -36,12 +44,17 @@ export interface TaskRun {
   waitingFor: number;
 }
 
-/** One submitted pipeline. Changed by `applyFrame` alone. */
+/** One submitted pipeline. Changed by `applyEvent` and `endBackoff` alone. */
 export interface PipelineRun {
   pipeline_id: string;
+  /** Sequence number of its submission. */
+  seq: number;
   user_id: string;
   conversation_id: string | undefined;
   checked: CheckedPipeline;
+  priority: number;
+  /** What was expected of each node. */
+  estimates: Record<string, Estimate>;
   submittedAtMs: number;
   state: PipelineState;
   cancelRequested: boolean;
@@ -64,9 +77,12 @@ export function beginRun(frame: Frame & EventOf<'pipeline_submitted'>, checked: 
   }
   return {
     pipeline_id: frame.pipeline_id,
+    seq: frame.seq,
     user_id: frame.user_id,
     conversation_id: frame.conversation_id,
     checked,
+    priority: checked.pipeline.priority ?? 0,
+    estimates: frame.estimates ?? {},
     submittedAtMs: Date.parse(frame.time),
     state: 'running',
     cancelRequested: false,
@@ -78,8 +94,24 @@ export function beginRun(frame: Frame & EventOf<'pipeline_submitted'>, checked: 
   };
 }
 
+const pageSize = 1000;
+
+/** The run as the journal tells it, undefined where it knows no such pipeline. */
+export function readRun(journal: Journal, pipelineId: string, catalogue: Catalogue): PipelineRun | undefined {
+  let run: PipelineRun | undefined;
+  for (let after = 0; ; ) {
+    const page = journal.read({ after, limit: pageSize, pipelineId });
+    for (const frame of page) {
+      if (frame.type === 'pipeline_submitted') run = beginRun(frame, checkPipeline(frame.pipeline, catalogue));
+      else if (run !== undefined) applyEvent(run, frame, Date.parse(frame.time));
+    }
+    after = page.at(-1)?.seq ?? after;
+    if (page.length < pageSize) return run;
+  }
+}
+
 function notStarted() {
-  return { state: 'waiting' as const, attempts: 0, offset: 0, gpus: [], inputs: {}, outputs: {} };
+  return { state: 'waiting' as const, attempts: 0, tries: noTries, offset: 0, gpus: [], inputs: {}, outputs: {} };
 }
 
 function dependantsOf({ nodes }: CheckedPipeline): Map<string, string[]> {
@@ -94,47 +126,48 @@ function dependantsOf({ nodes }: CheckedPipeline): Map<string, string[]> {
   return dependants;
 }
 
-/** Moves the run on by one frame of its pipeline. */
-export function applyFrame(run: PipelineRun, frame: Frame): void {
-  switch (frame.type) {
+/** Moves the run on by one event of its pipeline, which happened at `timeMs` (since 1970). */
+export function applyEvent(run: PipelineRun, event: TrainyardEvent, timeMs: number): void {
+  switch (event.type) {
     case 'task_started':
-      return startTask(run, taskOf(run, frame.node_id), frame);
+      return startTask(run, taskOf(run, event.node_id), event, timeMs);
     case 'task_progress': {
-      const { phase, step, total, eta_seconds, metrics } = frame;
-      const task = taskOf(run, frame.node_id);
+      const { phase, step, total, eta_seconds, metrics } = event;
+      const task = taskOf(run, event.node_id);
       task.progress = { phase, step, total, eta_seconds, metrics: { ...task.progress?.metrics, ...metrics } };
-      return advanceOffset(task, frame.offset);
+      return advanceOffset(task, event.offset);
     }
     case 'task_message':
-      return advanceOffset(taskOf(run, frame.node_id), frame.offset);
+      return advanceOffset(taskOf(run, event.node_id), event.offset);
     case 'task_succeeded':
-      return succeed(run, taskOf(run, frame.node_id), frame);
-    case 'attempt_failed': {
-      const task = taskOf(run, frame.node_id);
-      task.state = 'waiting';
-      task.error = frame.error;
-      task.retryAtMs = Date.parse(frame.retry_at);
-      run.ready.add(frame.node_id);
-      return;
+      return succeed(run, taskOf(run, event.node_id), event);
+    case 'task_reused': {
+      const task = taskOf(run, event.node_id);
+      task.reusedFrom = event.original;
+      task.inputs = event.inputs;
+      run.ready.delete(event.node_id);
+      return succeed(run, task, event);
     }
+    case 'attempt_failed':
+      return holdBack(run, taskOf(run, event.node_id), event, timeMs);
     case 'task_failed': {
-      const task = taskOf(run, frame.node_id);
-      task.error = frame.error;
-      task.seconds = frame.seconds;
+      const task = taskOf(run, event.node_id);
+      task.error = event.error;
+      task.seconds = event.seconds;
       return stop(run, task, 'failed');
     }
     case 'task_skipped':
-      return stop(run, taskOf(run, frame.node_id), 'skipped');
+      return stop(run, taskOf(run, event.node_id), 'skipped');
     case 'task_cancelled':
-      return stop(run, taskOf(run, frame.node_id), 'cancelled');
+      return stop(run, taskOf(run, event.node_id), 'cancelled');
     case 'pipeline_cancel_requested':
       run.cancelRequested = true;
       return;
     case 'pipeline_retried':
-      if (frame.inputs !== undefined) override(run, frame.inputs);
-      return reopen(run, new Set(Object.keys(frame.inputs ?? {})));
+      if (event.inputs !== undefined) override(run, event.inputs);
+      return reopen(run, new Set(Object.keys(event.inputs ?? {})));
     case 'pipeline_finished':
-      run.state = frame.state;
+      run.state = event.state;
       return;
     case 'pipeline_submitted':
     case 'message_received':
@@ -149,29 +182,49 @@ function taskOf(run: PipelineRun, nodeId: string): TaskRun {
   return task;
 }
 
-function startTask(run: PipelineRun, task: TaskRun, frame: Frame & EventOf<'task_started'>): void {
+function startTask(run: PipelineRun, task: TaskRun, event: EventOf<'task_started'>, timeMs: number): void {
   run.ready.delete(task.node.node_id);
   task.state = 'running';
-  task.attempts = frame.attempt;
-  task.attemptId = frame.attempt_id;
-  task.attemptStartedAtMs = Date.parse(frame.time);
-  task.gpus = frame.gpus ?? [];
+  task.attempts = event.attempt;
+  task.attemptId = event.attempt_id;
+  task.attemptStartedAtMs = timeMs;
+  task.gpus = event.gpus ?? [];
   task.offset = 0;
-  task.inputs = frame.inputs;
-  task.startedAtMs ??= Date.parse(frame.time);
+  task.inputs = event.inputs;
+  task.startedAtMs ??= timeMs;
   delete task.progress;
   delete task.error;
-  delete task.retryAtMs;
+  delete task.backoff;
+}
+
+function holdBack(run: PipelineRun, task: TaskRun, event: EventOf<'attempt_failed'>, timeMs: number): void {
+  task.state = 'waiting';
+  task.error = event.error;
+  task.tries = countTry(task.tries, event.error);
+  // The clock may have been set between the two.
+  const delayMs = Math.min(longestBackoffMs, Date.parse(event.retry_at) - timeMs);
+  if (delayMs > 0) task.backoff = { sinceMs: timeMs, delayMs };
+  else run.ready.add(task.node.node_id);
+}
+
+/** The next try of a task run may start. Returns false where it waits for that no longer. */
+export function endBackoff(run: PipelineRun, task: TaskRun): boolean {
+  const { node_id } = task.node;
+  if (task.backoff === undefined || task.state !== 'waiting' || run.tasks.get(node_id) !== task) return false;
+  delete task.backoff;
+  run.ready.add(node_id);
+  return true;
 }
 
 function advanceOffset(task: TaskRun, offset: number | undefined): void {
   if (offset !== undefined) task.offset = offset;
 }
 
-function succeed(run: PipelineRun, task: TaskRun, frame: Frame & EventOf<'task_succeeded'>): void {
+function succeed(run: PipelineRun, task: TaskRun, event: EventOf<'task_succeeded' | 'task_reused'>): void {
   task.state = 'succeeded';
-  task.outputs = frame.outputs;
-  task.seconds = frame.seconds;
+  task.outputs = event.outputs;
+  task.seconds = event.seconds;
+  if ('usage' in event && event.usage !== undefined) task.usage = event.usage;
   run.open -= 1;
   for (const name of run.dependants.get(task.node.node_id) ?? []) {
     const dependant = taskOf(run, name);

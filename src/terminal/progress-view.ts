@@ -2,11 +2,11 @@ import { styleText } from 'node:util';
 import { createLogUpdate } from 'log-update';
 import type { Frame } from '../core/events.ts';
 import type { Pipeline } from '../core/pipeline.ts';
-import { formatCount, formatSeconds } from './format.ts';
+import { formatCount, formatSeconds } from '../core/format.ts';
 
 interface NodeView {
   name: string;
-  state: 'waiting' | 'running' | 'succeeded' | 'failed' | 'skipped' | 'cancelled';
+  state: 'waiting' | 'running' | 'succeeded' | 'reused' | 'failed' | 'skipped' | 'cancelled';
   phase: string;
   /** 0 to 1, undefined until it can be told. */
   share: number | undefined;
@@ -83,6 +83,9 @@ function moveOn(nodes: Map<string, NodeView>, frame: Frame): NodeView | undefine
     case 'task_succeeded':
       Object.assign(node, { state: 'succeeded', phase: '', share: 1, detail: formatSeconds(frame.seconds) });
       break;
+    case 'task_reused':
+      Object.assign(node, { state: 'reused', share: 1, detail: `result of ${frame.original.pipeline_id}` });
+      break;
     case 'attempt_failed':
       Object.assign(node, {
         state: 'waiting',
@@ -126,6 +129,7 @@ const marks = {
   waiting: ['○', 'gray'],
   running: ['◐', 'cyan'],
   succeeded: ['✓', 'green'],
+  reused: ['↺', 'green'],
   failed: ['✗', 'red'],
   skipped: ['–', 'gray'],
   cancelled: ['▪', 'yellow'],

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { UserError } from '../../src/core/errors.ts';
 import { suggestion } from '../../src/core/nearest-name.ts';
 import { defineTask, resourceId } from '../../src/core/task.ts';
+import { estimateLoadConfig } from '../estimates/loading.ts';
 import { nameOrPath } from '../name-or-path.ts';
 import { loraInputs, trainingInputs } from '../training-inputs.ts';
 
@@ -24,6 +25,8 @@ export const loadConfig = defineTask({
     config_path: nameOrPath.default('builtin:default').describe('Config: builtin:NAME, or a local YAML or JSON file'),
     overrides: z.record(z.string(), z.json()).optional().describe('Settings that win over the file'),
   }),
+  reusable: true,
+  estimate: estimateLoadConfig,
   output: z.object({ config_id: resourceId('config'), config: z.record(z.string(), z.json()) }),
   work: {
     where: 'server',

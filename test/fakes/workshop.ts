@@ -1,7 +1,10 @@
 import { join } from 'node:path';
 import { checkPipeline } from '../../src/core/check-pipeline.ts';
+import type { TaskError } from '../../src/core/errors.ts';
 import type { Frame, TrainyardEvent } from '../../src/core/events.ts';
-import { createCapacity } from '../../src/executor/capacity.ts';
+import type { ArtifactStore } from '../../src/core/resource.ts';
+import { type CapacityLimits, createCapacity } from '../../src/executor/capacity.ts';
+import type { Clock } from '../../src/executor/clock.ts';
 import { createExecutor, type Executor } from '../../src/executor/executor.ts';
 import type { Journal } from '../../src/executor/journal.ts';
 import { openSqliteJournal } from '../../src/executor/sqlite-journal.ts';
@@ -9,12 +12,15 @@ import { tidyAttemptFolder } from '../../src/runners/attempt-folder.ts';
 import { createInProcessRunner } from '../../src/runners/in-process.ts';
 import { createProcessRunner } from '../../src/runners/process.ts';
 import { createArtifactStore } from '../../src/store/artifact-store.ts';
+import { contentOf } from '../../src/store/content-of.ts';
 import { fakeCatalogue, workerCommand } from './tasks.ts';
 
 export interface Workshop {
   executor: Executor;
   journal: Journal;
   bugs: unknown[];
+  /** Each time the disk took no more, and undefined when it did again. */
+  pauses: (TaskError | undefined)[];
   submit(nodes: object[], more?: object): string;
   /** Resolves with the first frame of a pipeline that is of this type (and node). */
   frame<T extends TrainyardEvent['type']>(pipelineId: string, type: T, nodeId?: string): Promise<Frame & { type: T }>;
@@ -22,23 +28,37 @@ export interface Workshop {
   close(): Promise<void>;
 }
 
+export interface WorkshopOptions {
+  heavyTasks?: number;
+  limits?: Partial<CapacityLimits>;
+  /** In place of the real ones in the folder. */
+  journal?: Journal;
+  store?: ArtifactStore;
+  clock?: Clock;
+}
+
 /** A real executor with a real journal, store and process runner in a folder; only the tasks are made up. */
-export function openWorkshop(home: string, heavyTasks = 2): Workshop {
-  const journal = openSqliteJournal(join(home, 'journal.sqlite'));
-  const store = createArtifactStore(join(home, 'artifacts'));
+export function openWorkshop(home: string, { heavyTasks = 2, limits = {}, ...parts }: WorkshopOptions = {}): Workshop {
+  const journal = parts.journal ?? openSqliteJournal(join(home, 'journal.sqlite'));
+  const store = parts.store ?? createArtifactStore(join(home, 'artifacts'));
   const bugs: unknown[] = [];
+  const pauses: (TaskError | undefined)[] = [];
   const inProcess = createInProcessRunner(store, async () => ({ hash: 'none' }));
   const process = createProcessRunner({ name: 'process', store, command: workerCommand });
   const executor = createExecutor({
     catalogue: fakeCatalogue,
     journal,
     store,
-    capacity: createCapacity({ cpus: 2, memoryMib: 1024, gpus: [], gpuMemoryMib: 0 }, heavyTasks),
+    capacity: createCapacity({ cpus: 2, memoryMib: 1024, gpus: [], gpuMemoryMib: 0 }, { heavyTasks, ...limits }),
     runnerFor: (task) => (task.work.where === 'server' ? inProcess : process),
     attemptsDirectory: join(home, 'attempts'),
     releaseAttempt: tidyAttemptFolder,
+    reuse: { versionOf: () => '1', contentOf },
     onBug: (error) => bugs.push(error),
+    onFatal: (error) => bugs.push(error),
+    onPause: (reason) => pauses.push(reason),
     random: () => 0,
+    ...(parts.clock !== undefined && { clock: parts.clock }),
   });
   const frames = (pipelineId: string) => journal.read({ after: 0, limit: 100_000, pipelineId });
 
@@ -46,6 +66,7 @@ export function openWorkshop(home: string, heavyTasks = 2): Workshop {
     executor,
     journal,
     bugs,
+    pauses,
     frames,
     submit: (nodes, more = {}) =>
       executor.submit(checkPipeline({ nodes, ...more }, fakeCatalogue), { userId: 'test' }).pipeline_id,

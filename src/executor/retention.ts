@@ -1,0 +1,55 @@
+import type { Journal, Retention } from './journal.ts';
+
+export interface RetentionOptions {
+  journal: Journal;
+  /** Days that a pipeline is kept after its end; undefined: for ever. */
+  keepDays: number | undefined;
+  /** Removes the folder of an attempt. */
+  removeAttempt: (attemptId: string) => Promise<void>;
+  onBug: (error: unknown) => void;
+}
+
+const dayMs = 24 * 3600 * 1000;
+const thinAfterMs = 3600 * 1000;
+const progressKept = 1000;
+const everyMs = 3600 * 1000;
+
+/**
+ * Keeps the journal from growing without end: an hour after a pipeline is over, the progress of each of its task runs
+ * is thinned to a thousand frames; after `keepDays` the pipeline is forgotten with its logs, while artifacts stay.
+ * Looks at once and then each hour, and never holds the journal for more than one pipeline at a time.
+ * @returns what ends it
+ */
+export function startRetention({ journal, keepDays, removeAttempt, onBug }: RetentionOptions): () => Promise<void> {
+  let isStopped = false;
+  let timer: NodeJS.Timeout | undefined;
+
+  async function look(): Promise<void> {
+    const rule: Retention = {
+      progressKept,
+      thinBeforeMs: Date.now() - thinAfterMs,
+      forgetBeforeMs: keepDays === undefined ? undefined : Date.now() - keepDays * dayMs,
+    };
+    while (!isStopped) {
+      const done = journal.compactNext(rule);
+      if (done === undefined) break;
+      for (const attemptId of done.attemptIds) await removeAttempt(attemptId);
+      await new Promise(setImmediate);
+    }
+  }
+
+  function lookAndWait(): Promise<void> {
+    return look()
+      .catch(onBug)
+      .then(() => {
+        if (!isStopped) timer = setTimeout(() => void (looking = lookAndWait()), everyMs).unref();
+      });
+  }
+
+  let looking = lookAndWait();
+  return async () => {
+    isStopped = true;
+    clearTimeout(timer);
+    await looking;
+  };
+}

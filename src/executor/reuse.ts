@@ -1,0 +1,57 @@
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import type { ArtifactStore, Resource } from '../core/resource.ts';
+import type { Task } from '../core/task.ts';
+import type { Journal, ReusableResult } from './journal.ts';
+
+export interface ReuseOptions {
+  /** Changes with the code that does the task's work. */
+  versionOf: (task: Task) => string;
+  /** Stands for the content behind a path or name, and changes with it; undefined where that cannot be told. */
+  contentOf: (name: string) => string | undefined;
+}
+
+/**
+ * Equal for equal work of one user: the same task in the same version with the same inputs, and the same content
+ * behind them. Resources are named by their content already. Undefined where no earlier result may stand for it.
+ */
+export function reuseKeyOf(
+  userId: string,
+  task: Task,
+  inputs: Record<string, unknown>,
+  { versionOf, contentOf }: ReuseOptions,
+): string | undefined {
+  if (!task.reusable) return undefined;
+  const contents: [name: string, content: string][] = [];
+  for (const { name, namesContent } of task.inputFields.values()) {
+    const value = inputs[name];
+    if (!namesContent || typeof value !== 'string') continue;
+    const content = contentOf(value);
+    if (content === undefined) return undefined;
+    contents.push([name, content]);
+  }
+  const identity = JSON.stringify([userId, task.name, versionOf(task), sorted(inputs), contents]);
+  return createHash('sha256').update(identity).digest('hex').slice(0, 32);
+}
+
+/** The result that an equal run has left, while all its files are still there. */
+export function findReusable(
+  reuseKey: string,
+  journal: Journal,
+  store: ArtifactStore,
+  resourcesOf: (values: Record<string, unknown>) => Record<string, Resource>,
+): ReusableResult | undefined {
+  const result = journal.reusableResult(reuseKey);
+  if (result === undefined) return undefined;
+  const resources = Object.values(resourcesOf(result.outputs));
+  const isWhole = resources.every(({ artifacts }) => artifacts.every((artifact) => existsSync(store.pathOf(artifact))));
+  return isWhole ? result : undefined;
+}
+
+/** The same value with the keys of its objects in order. */
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).filter(([, item]) => item !== undefined);
+  return entries.sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, item]) => [key, sorted(item)]);
+}
