@@ -36,8 +36,11 @@ export interface AttemptsOptions {
 /** The attempts that are alive: started or found again, followed to their end, stopped or let go. */
 export interface Attempts {
   folder(attemptId: string): string;
-  /** The resources that inputs name, by id. @throws UserError for an id that nothing has. */
-  resourcesOf(inputs: Record<string, unknown>): Record<string, Resource>;
+  /**
+   * The resources that inputs name, by id, among these new ones and those of the journal.
+   * @throws UserError for an id that nothing has.
+   */
+  resourcesOf(inputs: Record<string, unknown>, fresh?: ReadonlyMap<string, Resource>): Record<string, Resource>;
   /** Call only when the start is in the journal. `previous`: the attempt before it, if any. */
   start(run: PipelineRun, task: TaskRun, lease: Lease, previous: string | undefined): void;
   /** Follows an attempt that an earlier process started, or records that it is lost. */
@@ -52,6 +55,8 @@ export interface Attempts {
 
 const defaultGraceSeconds = 10;
 const lookForRoomMs = 2000;
+
+const nothing: ReadonlyMap<string, Resource> = new Map();
 
 type AttemptIds = ReturnType<typeof idsOf> & { attempt_id: string };
 type Context = { onReport: (report: AttemptReport) => Promise<void> | undefined; readonly signal: AbortSignal };
@@ -70,11 +75,11 @@ export function createAttempts(options: AttemptsOptions): Attempts {
 
   const folder = (attemptId: string) => join(attemptsDirectory, attemptId);
 
-  function resourcesOf(inputs: Record<string, unknown>): Record<string, Resource> {
+  function resourcesOf(inputs: Record<string, unknown>, fresh = nothing): Record<string, Resource> {
     const resources: Record<string, Resource> = {};
     for (const value of Object.values(inputs)) {
       if (!isResourceId(value)) continue;
-      const resource = journal.resource(value);
+      const resource = fresh.get(value) ?? journal.resource(value);
       if (resource === undefined) throw new UserError('unknown_resource', `There is no resource ${value}.`);
       resources[value] = resource;
     }

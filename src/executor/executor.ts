@@ -4,6 +4,7 @@ import { RetryableError, type TaskError, toTaskError, UserError } from '../core/
 import type { Estimate } from '../core/estimate.ts';
 import type { EventOf, TrainyardEvent } from '../core/events.ts';
 import type { NodeInputs } from '../core/pipeline.ts';
+import type { Resource } from '../core/resource.ts';
 import type { Runner } from '../core/runner.ts';
 import type { Catalogue } from '../core/task.ts';
 import { type Attempts, type AttemptsOptions, Cancelled, createAttempts } from './attempts.ts';
@@ -87,6 +88,8 @@ export interface ExecutorOptions extends Omit<AttemptsOptions, 'clock' | 'random
 interface Turn {
   timeMs: number;
   events: TrainyardEvent[];
+  /** What came into being in it: the journal has it only once the turn is written. */
+  resources: Map<string, Resource>;
   /** What follows once the events are on the disk. */
   then: (() => void)[];
 }
@@ -143,7 +146,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
 
   function turn(): void {
     if (mode === 'closed' || unwritten !== undefined) return;
-    const next: Turn = { timeMs: clock.now(), events: [], then: [] };
+    const next: Turn = { timeMs: clock.now(), events: [], resources: new Map(), then: [] };
     takeIn(next);
     settle(next);
     write(next);
@@ -179,6 +182,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
     if (event.type === 'pipeline_finished') runs.delete(run.pipeline_id);
     if (event.type === 'attempt_failed') holdBack(run, event.node_id, next);
     if (event.type === 'task_succeeded') {
+      for (const resource of Object.values(event.resources)) next.resources.set(resource.resource_id, resource);
       next.then.push(() => void releaseAttempt(attempts.folder(event.attempt_id)).catch(onBug));
     }
   }
@@ -217,7 +221,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
     run.ready.delete(task.node.node_id);
     try {
       const inputs = nodeInputs(run, task);
-      attempts.resourcesOf(inputs);
+      attempts.resourcesOf(inputs, next.resources);
       const reuseKey = reuseKeyOf(run.user_id, task.node.task, inputs, reuse);
       const entry: QueuedTask = { run, task, inputs, reuseKey };
       if (!takeEarlierResult(next, entry)) queue.add(entry);

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { checkPipeline } from '../../src/core/check-pipeline.ts';
 import type { Frame } from '../../src/core/events.ts';
 import type { ArtifactStore } from '../../src/core/resource.ts';
-import { createCatalogue, defineTask } from '../../src/core/task.ts';
+import { createCatalogue, defineTask, resourceId } from '../../src/core/task.ts';
 import { createCapacity } from '../../src/executor/capacity.ts';
 import type { Clock } from '../../src/executor/clock.ts';
 import { createExecutor, type Executor } from '../../src/executor/executor.ts';
@@ -12,9 +12,9 @@ import { createRules } from './rules.ts';
 import { createTimeline } from './timeline.ts';
 import { createWorld } from './world.ts';
 
-const value = z.object({ value: z.number() });
-const inputs = z.strictObject({ value: z.number() });
-const base = { summary: 'Add one', examples: [], input: inputs, output: value };
+const inputs = z.strictObject({ value: z.number(), lora_id: resourceId('lora').optional() });
+const outputs = z.object({ value: z.number(), lora_id: resourceId('lora') });
+const base = { summary: 'Add one', examples: [], input: inputs, output: outputs };
 const catalogue = createCatalogue([
   defineTask({
     ...base,
@@ -27,7 +27,7 @@ const catalogue = createCatalogue([
 ]);
 
 const store: ArtifactStore = {
-  keep: () => Promise.reject(new Error('nothing is kept here')),
+  keep: async ({ kind, path }) => ({ resource_id: `lora_${path}`, kind, artifacts: [], metadata: {} }),
   layOut: async () => {},
   pathOf: () => '',
 };
@@ -194,7 +194,8 @@ function drawPipeline(random: Random): unknown {
   const nodes = Array.from({ length: count }, (_, index) => {
     const node = { node_id: `n${index}`, task_name: random.chance(0.6) ? 'heavy' : 'light', ...policy() };
     if (index === 0 || random.chance(0.3)) return { ...node, inputs: { value: random.below(50) } };
-    return { ...node, input_mappings: { [`n${random.below(index)}.value`]: 'value' } };
+    const [first, second] = [random.below(index), random.below(index)];
+    return { ...node, input_mappings: { [`n${first}.value`]: 'value', [`n${second}.lora_id`]: 'lora_id' } };
   });
   const edges = count > 2 && random.chance(0.5) ? [{ from: 'n0', to: `n${count - 1}` }] : [];
   return { nodes, edges, priority: random.below(3) - 1 };

@@ -83,7 +83,8 @@ export function createWorld({ random, timeline, onBirth }: WorldOptions): World 
     if (chance < 0.05) return { error: new UserError('bad_row', 'Row 3 is bad.') };
     if (chance < 0.15) return { error: new RetryableError('task_killed', 'It was killed.') };
     if (chance < 0.17) return { error: new RetryableError('disk_full', 'The disk is full.') };
-    return { result: { outputs: { value: Number(inputs.value ?? 0) + 1 }, resources: {} } };
+    const value = Number(inputs.value) + 1;
+    return { result: { outputs: { value }, resources: { lora_id: { kind: 'lora', path: `${value}`, metadata: {} } } } };
   }
 
   function die(process: Process, ending: Ending): void {
