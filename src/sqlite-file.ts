@@ -1,3 +1,4 @@
+import Database from 'better-sqlite3';
 import { UserError } from './core/errors.ts';
 
 const causes: Record<string, string> = {
@@ -25,4 +26,19 @@ export function openFile<T>(file: string, loss: string, open: (file: string) => 
       cause,
     });
   }
+}
+
+/**
+ * Says of a file that is opened later what would fail then.
+ * @throws UserError as `openFile` does.
+ */
+export function checkFile(file: string, loss: string): void {
+  openFile(file, loss, () => {
+    const db = new Database(file);
+    try {
+      db.pragma('schema_version');
+    } finally {
+      db.close();
+    }
+  });
 }
