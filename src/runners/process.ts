@@ -1,20 +1,27 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
-import { open, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RetryableError, TerminalError } from '../core/errors.ts';
 import type { ArtifactStore } from '../core/resource.ts';
 import type { Attempt, FollowOptions, Runner, RunningAttempt } from '../core/runner.ts';
-import type { TaskResult } from '../core/task.ts';
-import { hasResult, prepareAttemptFolder, readReports, readResult } from './attempt-folder.ts';
+import { abandon, prepareAttemptFolder, readPid } from './attempt-folder.ts';
+import { isWorkingFor, type Leader, markOf, processAgeMs, stopProcesses } from './attempt-processes.ts';
+import { createReportReader } from './attempt-reports.ts';
+import { hasResult, readResult } from './attempt-result.ts';
+import { diskFull, freeBytesOf, leastFreeBytes, orDiskFull } from './disk-full.ts';
+import { lastLogLine } from './last-log-line.ts';
+import { stopStrays } from './stop-strays.ts';
 
 const pollMs = 100;
+/** What still runs when the result is there has nothing left to save. */
+const leftoverGraceMs = 2000;
 
 /** The command that does an attempt's work. Its arguments must hold the path of the attempt's folder. */
 export interface Command {
   argv: readonly [string, ...string[]];
-  /** The whole environment of the process: nothing of the server's own gets through by itself. */
+  /** The whole environment of the process, but for the attempt's mark: nothing of the server's own gets through. */
   env: Record<string, string>;
 }
 
@@ -23,42 +30,47 @@ export interface ProcessRunnerOptions {
   store: ArtifactStore;
   /** May take long, such as when an environment is made first: reports what it does. */
   command: (attempt: Attempt, options: Pick<FollowOptions, 'onReport' | 'signal'>) => Promise<Command>;
+  /** What may still be written to the disk of a folder; default: what the file system says. */
+  freeBytes?: (folder: string) => Promise<number>;
 }
 
 /**
  * Runs each attempt as a process group of its own that outlives this process. The process writes its id
  * before it does anything else, so that a restarted server finds it.
  */
-export function createProcessRunner({ name, store, command }: ProcessRunnerOptions): Runner {
+export function createProcessRunner({ name, store, command, freeBytes = freeBytesOf }: ProcessRunnerOptions): Runner {
   return {
     name,
+    outlivesServer: true,
 
     async start(attempt, options) {
-      const { argv, env } = await command(attempt, options);
-      await prepareAttemptFolder(attempt, store);
-      options.signal.throwIfAborted();
-      return runningAttempt(attempt, launch(attempt.folder, argv, env));
+      try {
+        const { argv, env } = await command(attempt, options);
+        await prepareAttemptFolder(attempt, store);
+        options.signal.throwIfAborted();
+        return runningAttempt(attempt, await launch(attempt.folder, argv, env), freeBytes);
+      } catch (error) {
+        throw orDiskFull(error);
+      }
     },
 
     async find(attempt) {
       await abandon(attempt.folder);
       const pid = await readPid(attempt.folder);
-      const found = runningAttempt(attempt, { pid, isChild: false, ended: undefined });
-      if (await hasResult(attempt.folder)) return found;
-      return pid !== undefined && (await isWorkingFor(attempt.folder, pid)) ? found : undefined;
+      const work = foundWork(attempt.folder, pid);
+      const running = runningAttempt(attempt, work, freeBytes);
+      // In this order: one that ends in between has left its result.
+      if (pid !== undefined && (await work.isAlive())) return { ...running, ageMs: processAgeMs(pid) };
+      if (await hasResult(attempt.folder)) return running;
+      await stopProcesses(attempt.folder, work, attempt.limits.graceMs);
+      return undefined;
     },
+
+    stopStrays,
   };
 }
 
-/**
- * A start that a dead server had under way must not come to life after this: the launched shell writes its
- * id first and then stops if it sees this mark, so either the mark is seen by it or its id by us.
- */
-async function abandon(folder: string): Promise<void> {
-  await writeFile(join(folder, 'abandoned'), '').catch(() => undefined);
-}
-
-const launchScript = 'echo $$ > "$0/pid.tmp" && mv "$0/pid.tmp" "$0/pid" && [ ! -e "$0/abandoned" ] && exec "$@"';
+const launchScript = 'echo $$ > "$0/pid" && [ ! -e "$0/abandoned" ] && exec "$@"';
 
 interface Ending {
   code: number | null;
@@ -66,153 +78,95 @@ interface Ending {
 }
 
 /** The process of an attempt, as far as this process knows it. */
-interface Work {
-  pid: number | undefined;
-  /** Whether this process started it, and is told of its end; else it is looked for by its command line. */
-  isChild: boolean;
-  /** Set when a child has ended. */
-  ended: Ending | undefined;
+interface Work extends Leader {
+  /** Aborts with the ending of a child; one that an earlier process started is looked for from time to time. */
+  ended: AbortSignal;
 }
 
-function launch(folder: string, argv: readonly string[], env: Record<string, string>): Work {
+async function launch(folder: string, argv: readonly string[], env: Record<string, string>): Promise<Work> {
   const log = openSync(join(folder, 'log.txt'), 'a');
   try {
     const child = spawn('/bin/sh', ['-c', launchScript, folder, ...argv], {
       cwd: folder,
-      env,
+      // First, so that it is found at once in a large environment, and last, so that nothing else is in its place.
+      env: { ...markOf(folder), ...env, ...markOf(folder) },
       detached: true,
       stdio: ['ignore', log, log],
     });
-    // The shell becomes the task (`exec`), so its id is the task's.
-    const work: Work = { pid: child.pid, isChild: true, ended: undefined };
-    child.once('exit', (code, signal) => {
-      work.ended = { code, signal };
-    });
-    child.once('error', () => {
-      work.ended = { code: 127, signal: null };
-    });
+    const work = childWork(child);
+    await once(child, 'spawn');
     // The task is to go on when this process ends.
     child.unref();
     return work;
+  } catch (cause) {
+    throw new RetryableError('start_failed', `The task's process could not be started: ${String(cause)}`, { cause });
   } finally {
     closeSync(log);
   }
 }
 
-function runningAttempt(attempt: Attempt, work: Work): RunningAttempt {
+/** The shell becomes the task (`exec`), so its id is the task's. */
+function childWork(child: ChildProcess): Work {
+  const end = new AbortController();
+  child.once('exit', (code, signal) => end.abort({ code, signal } satisfies Ending));
+  return { pid: child.pid, isAlive: async () => !end.signal.aborted, ended: end.signal };
+}
+
+function foundWork(folder: string, pid: number | undefined): Work {
+  return { pid, isAlive: () => isWorkingFor(folder, pid), ended: new AbortController().signal };
+}
+
+function runningAttempt(attempt: Attempt, work: Work, freeBytes: (folder: string) => Promise<number>): RunningAttempt {
+  const { folder, limits } = attempt;
   return {
-    async follow(options) {
+    async follow({ fromOffset, onReport, signal, detach }) {
+      const reader = createReportReader(folder, fromOffset);
+      const tell = async () => {
+        for await (const report of reader.newReports()) onReport(report);
+      };
       try {
-        return await follow(attempt, work, options);
+        const wake = AbortSignal.any([signal, detach, work.ended]);
+        while (!signal.aborted && !detach.aborted && !(await isOver(folder, work))) {
+          await tell();
+          await sleep(pollMs, undefined, { signal: wake }).catch(() => undefined);
+        }
       } finally {
         // However it ended, an attempt that is over for us must not go on by itself.
-        if (!options.detach.aborted) await stopGroup(attempt.folder, work, attempt.limits.graceMs);
+        const graceMs = signal.aborted ? limits.graceMs : Math.min(limits.graceMs, leftoverGraceMs);
+        if (!detach.aborted) await stopProcesses(folder, work, graceMs);
       }
+      detach.throwIfAborted();
+      await tell();
+      signal.throwIfAborted();
+      return (await readResult(folder)) ?? fail(folder, work.ended.reason as Ending | undefined, freeBytes);
     },
   };
 }
 
-async function follow(
-  { folder, limits }: Attempt,
-  work: Work,
-  { fromOffset, onReport, signal, detach }: FollowOptions,
-): Promise<TaskResult> {
-  let offset = fromOffset;
-  const drain = async () => {
-    for (let read = await readReports(folder, offset); read.offset > offset; read = await readReports(folder, offset)) {
-      offset = read.offset;
-      for (const report of read.reports) onReport(report);
-    }
-  };
-  const either = AbortSignal.any([signal, detach]);
-  while (!either.aborted) {
-    const over = await isOver(folder, work);
-    await drain();
-    if (over) return (await hasResult(folder)) ? readResult(folder) : fail(folder, work.ended);
-    await sleep(pollMs, undefined, { signal: either }).catch(() => undefined);
-  }
-  detach.throwIfAborted();
-  await stopGroup(folder, work, limits.graceMs);
-  await drain();
-  throw signal.reason;
-}
-
 /** `result.json` is written last, so its presence ends the attempt; so does the end of the process. */
 async function isOver(folder: string, work: Work): Promise<boolean> {
-  return (await hasResult(folder)) || !(await isAlive(folder, work));
+  return (await hasResult(folder)) || !(await work.isAlive());
 }
 
-async function isAlive(folder: string, { pid, isChild, ended }: Work): Promise<boolean> {
-  if (isChild) return ended === undefined;
-  return pid !== undefined && isWorkingFor(folder, pid);
-}
+/** A task that was asked to stop, and saved its checkpoint first, says so with 128 and the signal's number. */
+const stoppedCode = 143;
 
-async function fail(folder: string, ended: Ending | undefined): Promise<never> {
+async function fail(
+  folder: string,
+  ended: Ending | undefined,
+  freeBytes: (folder: string) => Promise<number>,
+): Promise<never> {
+  if ((await freeBytes(folder)) < leastFreeBytes) throw diskFull('the task ended without a result.');
   const said = await lastLogLine(folder);
   const detail = said === '' ? '' : ` Its log ends: ${said}`;
-  if (ended?.code !== undefined && ended.code !== null) {
+  const signal = ended?.code === stoppedCode ? 'SIGTERM' : ended?.signal;
+  if (ended?.code != null && signal == null) {
     throw new TerminalError('task_crashed', `The task ended with exit code ${ended.code} and no result.${detail}`, {
       hint: 'Its whole log says more.',
     });
   }
-  const cause = ended?.signal ? `was killed by ${ended.signal}` : 'ended without a result while nobody watched';
+  const cause = signal ? `was killed by ${signal}` : 'ended without a result while nobody watched';
   throw new RetryableError('task_killed', `The task ${cause}.${detail}`, {
     hint: 'If the machine ran out of memory, a smaller batch_size or max_seq_length helps.',
   });
-}
-
-async function stopGroup(folder: string, work: Work, graceMs: number): Promise<void> {
-  const { pid } = work;
-  if (pid === undefined || !(await isAlive(folder, work))) return;
-  signalGroup(pid, 'SIGTERM');
-  for (const deadline = performance.now() + graceMs; performance.now() < deadline && (await isAlive(folder, work)); ) {
-    await sleep(pollMs);
-  }
-  // What is left of the group, children that outlived their parent too.
-  signalGroup(pid, 'SIGKILL');
-}
-
-function signalGroup(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(-pid, signal);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
-  }
-}
-
-async function readPid(folder: string): Promise<number | undefined> {
-  const text = await readFile(join(folder, 'pid'), 'utf8').catch(() => '');
-  const pid = Number.parseInt(text, 10);
-  return Number.isInteger(pid) && pid > 1 ? pid : undefined;
-}
-
-/** Process ids are used again: only one with the attempt's folder in its command line works for it. */
-async function isWorkingFor(folder: string, pid: number): Promise<boolean> {
-  return (await commandLine(pid)).includes(folder);
-}
-
-async function commandLine(pid: number): Promise<string> {
-  if (process.platform === 'linux') return readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
-  const ps = spawn('ps', ['-ww', '-o', 'args=', '-p', String(pid)], { stdio: ['ignore', 'pipe', 'ignore'] });
-  const chunks = await ps.stdout.setEncoding('utf8').toArray();
-  return chunks.join('');
-}
-
-const lastLogBytes = 4096;
-
-async function lastLogLine(folder: string): Promise<string> {
-  const file = await open(join(folder, 'log.txt')).catch(() => undefined);
-  if (file === undefined) return '';
-  try {
-    const { size } = await file.stat();
-    const { buffer, bytesRead } = await file.read(
-      Buffer.alloc(lastLogBytes),
-      0,
-      lastLogBytes,
-      Math.max(0, size - lastLogBytes),
-    );
-    return buffer.toString('utf8', 0, bytesRead).trimEnd().split('\n').at(-1)?.slice(0, 500) ?? '';
-  } finally {
-    await file.close();
-  }
 }

@@ -264,9 +264,15 @@ function run(program: string, args: string[], { env, signal }: Tools): Promise<v
     child.once('error', reject);
     child.once('close', (code, killedBy) => {
       if (code === 0) resolve();
-      else reject(new Error(output.trim() || `${program} ended with ${killedBy ?? `code ${code}`}`));
+      else reject(commandFailed(output.trim() || `${program} ended with ${killedBy ?? `code ${code}`}`));
     });
   });
+}
+
+/** A tool tells of a full disk in words alone. */
+function commandFailed(message: string): Error {
+  const isDiskFull = /no space left on device|disk quota exceeded/i.test(message);
+  return Object.assign(new Error(message), isDiskFull && { code: 'ENOSPC' });
 }
 
 /**

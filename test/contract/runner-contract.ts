@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { expect, it } from 'vitest';
+import { dirname, join } from 'node:path';
+import { expect, it, vi } from 'vitest';
 import type { ArtifactStore, Resource } from '../../src/core/resource.ts';
 import type { Attempt, AttemptReport, Runner } from '../../src/core/runner.ts';
 import { createArtifactStore } from '../../src/store/artifact-store.ts';
@@ -127,10 +127,159 @@ export function runnerContract(createRunner: (store: ArtifactStore) => Runner): 
     ).toBeGreaterThan(1);
   });
 
-  it.each(['malformed', 'escape'])('refuses a result that is %s', async (behaviour) => {
-    const { home, start } = await setUp({ behaviour });
+  it('says so where a task ends well and leaves no result', async () => {
+    const { home, start } = await setUp({ behaviour: 'leave_at_once' });
     await using _ = home;
-    await expect(start()).rejects.toMatchObject({ name: 'TerminalError', code: 'result_malformed' });
+    await expect(start()).rejects.toMatchObject({
+      name: 'TerminalError',
+      code: 'task_crashed',
+      message: 'The task ended with exit code 0 and no result.',
+    });
+  });
+
+  const succeeded = (more: string) => `{"version": 1, "status": "succeeded", "outputs": {}, "resources": {}${more}}`;
+  const modelAt = (path: string) => succeeded(`, "resources": {"model_id": {"kind": "model", "path": "${path}"}}`);
+  const notTrusted = { name: 'TerminalError', code: 'result_malformed' };
+
+  it.each([
+    ['is empty', ''],
+    ['is cut off', succeeded('').slice(0, 40)],
+    ['is of another shape', '{"version": 1, "status": "succeeded"}'],
+    ['is of another version', succeeded('').replace('1', '2')],
+    ['holds NaN', succeeded(', "outputs": {"loss": NaN}')],
+    ['holds an infinite number', succeeded(', "outputs": {"loss": 1e999}')],
+    ['is deep without end', '['.repeat(1_000_000)],
+    ['names a folder above its own', modelAt('../..')],
+    ['names a file of the machine', modelAt('/etc')],
+    ['names another part of its folder', modelAt('artifacts/../inputs')],
+    ['names what is not there', modelAt('artifacts/model')],
+  ])('refuses a result that %s', async (_what, result) => {
+    const { home, start } = await setUp({ behaviour: 'returns', result });
+    await using _ = home;
+    await expect(start()).rejects.toMatchObject(notTrusted);
+  });
+
+  it('refuses a result that names a link', async () => {
+    const { home, start } = await setUp({ behaviour: 'returns_link' });
+    await using _ = home;
+    await expect(start()).rejects.toMatchObject({ ...notTrusted, message: expect.stringContaining('artifacts/model') });
+  });
+
+  it.each([
+    ['a link', 'not a plain file'],
+    ['a link to a file', 'not a plain file'],
+    ['a FIFO', 'not a plain file'],
+    ['a folder', 'not a plain file'],
+    ['three gigabytes', 'has 3072 MiB, and 16 MiB is the most'],
+  ])('refuses %s for a result', async (what, said) => {
+    const { home, start } = await setUp({ behaviour: 'leaves', what, where: 'result.json' });
+    await using _ = home;
+    await expect(start()).rejects.toMatchObject({ ...notTrusted, message: expect.stringContaining(said) });
+  });
+
+  it.each(['a link', 'a FIFO', 'a folder'])('warns once of %s in place of the events', async (what) => {
+    const { home, start, reports } = await setUp({ behaviour: 'leaves', what, where: 'events.jsonl' });
+    await using _ = home;
+    await start();
+    expect(reports).toMatchObject([{ level: 'warning', text: expect.stringContaining('not a plain file') }]);
+  });
+
+  it.each(['a link', 'a FIFO', 'a folder'])('reads nothing of %s in place of the log', async (what) => {
+    const { home, start } = await setUp({ behaviour: 'leaves', what, where: 'log.txt' });
+    await using _ = home;
+    await expect(start()).rejects.toMatchObject({ message: 'The task ended with exit code 3 and no result.' });
+  });
+
+  it('takes no harm from 200 MB on one line, and hands no control characters on', async () => {
+    const { home, start, reports } = await setUp({ behaviour: 'huge' });
+    await using _ = home;
+    await expect(start()).rejects.toMatchObject({
+      message: 'The task ended with exit code 3 and no result. Its log ends: 20 %\uFFFD',
+    });
+    expect(steps(reports)).toEqual([1, 2, 3]);
+    const said = reports.flatMap((report) => (report.type === 'task_message' ? [report] : []));
+    expect(said[0]).toMatchObject({ level: 'warning', text: expect.stringContaining('too long') });
+    expect(said[1]?.text).toBe('a\uFFFDbc\n\uFFFD');
+    expect(said.length).toBeLessThan(20);
+  });
+
+  it('gives up on a task that writes something else altogether where its progress belongs', async () => {
+    const { home, start, reports } = await setUp({ behaviour: 'binary' });
+    await using _ = home;
+    await start();
+    expect(reports).toHaveLength(11);
+    expect(reports.at(-1)).toMatchObject({ text: expect.stringContaining('no further progress') });
+  });
+
+  it('hands on what a task took of the machine, and leaves out what makes no sense', async () => {
+    const { home, start } = await setUp({ behaviour: 'measured' });
+    await using _ = home;
+    expect((await start()).usage).toEqual({ peak_memory_mib: 512.5 });
+  });
+
+  const familyOf = (attempt: Attempt) =>
+    readFileSync(join(attempt.folder, 'family'), 'utf8')
+      .split(' ')
+      .concat(String(pidOf(attempt)))
+      .map(Number);
+  const onLinux = it.runIf(process.platform === 'linux');
+
+  onLinux.each(['succeed', 'crash', 'hang'])(
+    'leaves no child behind, in the group or not, of a task that is to %s',
+    async (behaviour) => {
+      const { home, start, stop, attempt, firstReport } = await setUp({ behaviour: 'family', next: behaviour }, 300);
+      await using _ = home;
+      const end = start().catch(() => undefined);
+      if (behaviour === 'hang') void firstReport.then(() => stop.abort(new Stopped()));
+      await end;
+      expect(familyOf(attempt).filter(isAlive)).toEqual([]);
+    },
+  );
+
+  onLinux('leaves no child behind of a lost task', async () => {
+    const { home, start, detach, attempt, firstReport, runner } = await setUp({ behaviour: 'family', next: 'hang' }, 0);
+    await using _ = home;
+    const end = start();
+    await firstReport;
+    detach.abort(new Stopped());
+    await expect(end).rejects.toBeInstanceOf(Stopped);
+    process.kill(pidOf(attempt), 'SIGKILL');
+    await expect.poll(() => isAlive(pidOf(attempt))).toBe(false);
+    expect(await runner.find(attempt)).toBeUndefined();
+    expect(familyOf(attempt).filter(isAlive)).toEqual([]);
+  });
+
+  onLinux('stops strays with their children, and nothing that is live', async () => {
+    const { home, start, detach, attempt, firstReport, runner } = await setUp({ behaviour: 'family', next: 'hang' });
+    await using _ = home;
+    const attempts = dirname(attempt.folder);
+    const end = start();
+    await firstReport;
+    detach.abort(new Stopped());
+    await expect(end).rejects.toBeInstanceOf(Stopped);
+    expect(await runner.stopStrays?.(attempts, (id) => id === 'att_1')).toEqual([]);
+    const pids = familyOf(attempt);
+    expect(pids.filter(isAlive)).toEqual(pids);
+    expect(await runner.stopStrays?.(attempts, () => false)).toEqual(['att_1']);
+    expect(pids.filter(isAlive)).toEqual([]);
+    expect(await runner.stopStrays?.(attempts, () => false)).toEqual([]);
+  });
+
+  onLinux('tells how long a task has been running, whatever the clock was set to', async () => {
+    const { home, start, detach, attempt, firstReport, runner } = await setUp({ behaviour: 'hang' }, 0);
+    await using _ = home;
+    const before = performance.now();
+    const end = start();
+    await firstReport;
+    detach.abort(new Stopped());
+    await expect(end).rejects.toBeInstanceOf(Stopped);
+    vi.setSystemTime(Date.now() + 24 * 3_600_000);
+    const found = await runner.find(attempt);
+    vi.useRealTimers();
+    expect(found?.ageMs).toBeGreaterThan(0);
+    // The machine counts in steps of 10 ms.
+    expect(found?.ageMs).toBeLessThan(performance.now() - before + 20);
+    await runner.stopStrays?.(dirname(attempt.folder), () => false);
   });
 
   it('gives the task nothing of the environment of the server', async () => {

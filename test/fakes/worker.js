@@ -1,5 +1,16 @@
 // An isolated task for tests: does in its attempt folder what its input `behaviour` says, as a real one would.
-import { appendFileSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  appendFileSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -27,6 +38,19 @@ async function work() {
     await sleep(stepMs);
   }
 }
+
+const modelAt = (path) => ({ kind: 'model', path });
+
+const left = {
+  'a link': (path) => symlinkSync('/dev/zero', path),
+  'a link to a file': (path) => symlinkSync(join(folder, 'spec.json'), path),
+  'a FIFO': (path) => execFileSync('mkfifo', [path]),
+  'a folder': (path) => mkdirSync(path),
+  'three gigabytes': (path) => {
+    writeFileSync(path, '');
+    truncateSync(path, 3 * 2 ** 30);
+  },
+};
 
 const behaviours = {
   succeed: async () => {
@@ -69,14 +93,64 @@ const behaviours = {
     emit({ type: 'message', level: 'info', text: 'hanging' });
     await sleep(3_600_000);
   },
-  malformed: async () => finish('{"version": 1, "status": "succeeded", "outputs": {"metrics": NaN}, "resources": {}}'),
-  escape: async () =>
+  // Has a child, which has one that leaves the group; neither heeds SIGTERM. Then does what `next` says.
+  family: async () => {
+    const stay = "process.on('SIGTERM', () => {}); setInterval(() => {}, 2 ** 30);";
+    const leave = `const { spawn } = require('node:child_process');
+      const gone = spawn(process.execPath, ['-e', ${JSON.stringify(stay)}], { detached: true, stdio: 'ignore' });
+      process.send([process.pid, gone.pid]);`;
+    const child = spawn(process.execPath, ['-e', leave + stay], { stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
+    const [pids] = await once(child, 'message');
+    child.disconnect();
+    child.unref();
+    writeFileSync(join(folder, 'family'), pids.join(' '));
+    await behaviours[spec.inputs.next]();
+  },
+  // Leaves `what` where the file `where` belongs, and succeeds unless it was to say so there.
+  leaves: async () => {
+    const { what, where } = spec.inputs;
+    const path = join(folder, where);
+    rmSync(path, { force: true });
+    left[what](path);
+    if (where === 'events.jsonl') succeed();
+    else if (where === 'log.txt') process.exit(3);
+    else await sleep(3_600_000);
+  },
+  returns: async () => finish(spec.inputs.result),
+  leave_at_once: async () => {},
+  returns_link: async () => {
+    mkdirSync(join(folder, 'artifacts', 'real'));
+    symlinkSync('real', join(folder, 'artifacts', 'model'));
+    finish({ version: 1, status: 'succeeded', outputs: {}, resources: { model_id: modelAt('artifacts/model') } });
+  },
+  measured: async () =>
     finish({
       version: 1,
       status: 'succeeded',
-      outputs: { metrics: {} },
-      resources: { model_id: { kind: 'model', path: '../..' } },
+      outputs: {},
+      resources: {},
+      usage: { peak_memory_mib: 512.5, peak_gpu_memory_mib: -1 },
     }),
+  // 100 MB of lines that say nothing, and one that would.
+  binary: async () => {
+    const junk = Buffer.from(Array.from({ length: 2 ** 20 }, (_item, at) => (at % 7 ? 128 + (at % 128) : 10)));
+    for (let at = 0; at < 100; at += 1) appendFileSync(join(folder, 'events.jsonl'), junk);
+    await work();
+    succeed();
+  },
+  // 200 MB without the end of a line, then a line that tells something.
+  huge: async () => {
+    for (const name of ['events.jsonl', 'log.txt']) {
+      writeFileSync(join(folder, name), '');
+      truncateSync(join(folder, name), 200_000_000);
+    }
+    appendFileSync(join(folder, 'events.jsonl'), '\n');
+    emit({ type: 'message', level: 'info', text: 'a\u0007b\u001b[31mc\n\u0000' });
+    appendFileSync(join(folder, 'events.jsonl'), '\u0000\n'.repeat(200));
+    await work();
+    appendFileSync(join(folder, 'log.txt'), '10 %\r\u001b[1m20 %\u0007');
+    process.exit(3);
+  },
   noisy: async () => {
     process.stdout.write(Buffer.alloc(8 * 2 ** 20, 'x'));
     appendFileSync(join(folder, 'events.jsonl'), `not json\n${'y'.repeat(600_000)}\n`);

@@ -237,6 +237,8 @@ def test_a_given_gpu_that_is_not_there_is_an_error_and_never_the_cpu(door, squad
             "out_of_memory",
         ),
         (MemoryError(), "terminal", "out_of_memory"),
+        (OSError(28, "No space left on device"), "retryable", "disk_full"),
+        (RuntimeError("I/O error: No space left on device (os error 28)"), "retryable", "disk_full"),
         (ZeroDivisionError("division by zero"), "bug", "unexpected_error"),
     ],
 )

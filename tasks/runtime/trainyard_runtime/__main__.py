@@ -3,8 +3,10 @@
 Exit codes: 0 a result was written; 143 stopped by SIGTERM (a checkpoint may have been saved); 2 wrong call.
 """
 
+import errno
 import importlib
 import os
+import resource
 import signal
 import sys
 import traceback
@@ -45,7 +47,7 @@ def main(arguments: list[str]) -> int:
         traceback.print_exc()
         result = {"status": "failed", "error": explain(error)}
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the work is done: nothing is worth interrupting now
-    attempt.write_result(result)
+    attempt.write_result({**result, "usage": usage()})
     return 0
 
 
@@ -58,8 +60,27 @@ def run(attempt: Attempt) -> dict:
     return {"status": "succeeded", "outputs": outputs, "resources": resources}
 
 
+def usage() -> dict:
+    """What this process took at most: peak_memory_mib, and peak_gpu_memory_mib where it used a GPU."""
+    taken = {"peak_memory_mib": round(peak_memory_mib(), 1)}
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        taken["peak_gpu_memory_mib"] = round(torch.cuda.max_memory_reserved() / 2**20, 1)
+    return taken
+
+
+def peak_memory_mib() -> float:
+    """Resident memory at its highest. Linux's rusage counts what started this process, its status file does not."""
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) / 2**10
+    except (OSError, StopIteration):
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak / (2**20 if sys.platform == "darwin" else 2**10)
+
+
 def explain(error: Exception) -> dict:
-    """An unexpected exception as an error object: out of memory is terminal, anything else a bug of ours."""
+    """An unexpected exception as an error object: no memory is terminal, no disk may pass, anything else is our bug."""
     text = str(error).strip() or type(error).__name__
     if isinstance(error, MemoryError) or "out of memory" in text.lower() or "not enough memory" in text.lower():
         return {
@@ -68,12 +89,12 @@ def explain(error: Exception) -> dict:
             "message": f"The task ran out of memory: {text.splitlines()[0][:300]}",
             "hint": "Use a smaller batch_size or max_seq_length, a smaller model, or a machine with more memory.",
         }
-    if isinstance(error, OSError) and error.errno == 28:
+    if is_disk_full(error, text):
         return {
-            "kind": "terminal",
+            "kind": "retryable",
             "code": "disk_full",
             "message": f"The disk is full: {text[:300]}",
-            "hint": "Free some space and run it again.",
+            "hint": "Free some space; it goes on by itself.",
         }
     return {
         "kind": "bug",
@@ -81,6 +102,13 @@ def explain(error: Exception) -> dict:
         "message": f"{type(error).__name__}: {text.splitlines()[0][:300]}",
         "hint": "This is a fault in Trainyard; the log has the traceback. Please report it.",
     }
+
+
+def is_disk_full(error: Exception, text: str) -> bool:
+    """Whether nothing more could be written; libraries that write files themselves tell it in words alone."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return True
+    return os.strerror(errno.ENOSPC).lower() in text.lower()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,29 @@
+import { basename, dirname, join, resolve } from 'node:path';
+import { abandon, forgetPid, readPid, startedAttempts } from './attempt-folder.ts';
+import { isWorkingFor, markedProcesses, stopProcesses } from './attempt-processes.ts';
+
+const strayGraceMs = 2000;
+
+/**
+ * Stops what works for attempts that are none of the live ones, and starts of them that were under way. Returns the
+ * ids of those that something worked for.
+ */
+export async function stopStrays(attemptsDirectory: string, isLive: (id: string) => boolean): Promise<string[]> {
+  const strays = new Set<string>();
+  const ended = (await startedAttempts(attemptsDirectory)).filter((id) => !isLive(id));
+  for (const id of ended) {
+    const folder = join(attemptsDirectory, id);
+    await abandon(folder);
+    if (await isWorkingFor(folder, await readPid(folder))) strays.add(id);
+  }
+  const isAmongThem = (folder: string) => dirname(folder) === resolve(attemptsDirectory) && !isLive(basename(folder));
+  for (const { folder } of markedProcesses(isAmongThem)) strays.add(basename(folder));
+  await Promise.all([...strays].map((id) => stopStray(join(attemptsDirectory, id))));
+  for (const id of ended) await forgetPid(join(attemptsDirectory, id));
+  return [...strays];
+}
+
+async function stopStray(folder: string): Promise<void> {
+  const pid = await readPid(folder);
+  await stopProcesses(folder, { pid, isAlive: () => isWorkingFor(folder, pid) }, strayGraceMs);
+}
