@@ -2,6 +2,7 @@ import Database from 'better-sqlite3';
 import { RetryableError } from '../core/errors.ts';
 import type { Frame, TrainyardEvent } from '../core/events.ts';
 import type { AppendOptions, Journal } from './journal.ts';
+import { prepareInsert } from './sqlite-insert.ts';
 import { createReads } from './sqlite-reads.ts';
 import { createRetention } from './sqlite-retention.ts';
 import { prepareSchema } from './sqlite-schema.ts';
@@ -17,14 +18,14 @@ export function openSqliteJournal(file: string): Journal {
   db.pragma('synchronous = FULL');
   db.pragma(`journal_size_limit = ${walBytes}`);
   prepareSchema(db, file);
-  const insertEvents = createInsert(db);
+  const insertEvents = prepareInsert(db, 'events (seq, time, pipeline_id, conversation_id, body)', 5);
   const updateTables = createTables(db);
   const listeners = new Set<() => void>();
   // One process writes, so the numbers are given here; those of rows that retention removed are not given again.
   let lastSeq = Number(db.prepare("SELECT seq FROM sqlite_sequence WHERE name = 'events'").pluck().get() ?? 0);
 
   const write = db.transaction((frames: readonly Frame[], bodies: readonly string[], options: AppendOptions) => {
-    insertEvents(frames, bodies);
+    insertEvents(frames.map((frame, index) => rowOf(frame, bodies[index])));
     for (const frame of frames) updateTables(frame, options.submission);
   });
 
@@ -55,33 +56,9 @@ export function openSqliteJournal(file: string): Journal {
   };
 }
 
-const rowsAStatement = 64;
-
-/** Inserts many rows with few statements: a statement costs more than a row. */
-function createInsert(db: Database.Database): (frames: readonly Frame[], bodies: readonly string[]) => void {
-  const prepare = (rows: number) =>
-    db.prepare(
-      `INSERT INTO events (seq, time, pipeline_id, conversation_id, body)
-       VALUES ${Array.from({ length: rows }, () => '(?, ?, ?, ?, ?)').join(', ')}`,
-    );
-  const one = prepare(1);
-  const many = prepare(rowsAStatement);
-  const valuesOf = (frame: Frame, body: string | undefined) => {
-    const pipelineId = 'pipeline_id' in frame ? frame.pipeline_id : null;
-    return [frame.seq, frame.time, pipelineId, frame.conversation_id ?? null, body];
-  };
-
-  return (frames, bodies) => {
-    let next = 0;
-    for (; next + rowsAStatement <= frames.length; next += rowsAStatement) {
-      const slice = frames.slice(next, next + rowsAStatement);
-      many.run(slice.flatMap((frame, index) => valuesOf(frame, bodies[next + index])));
-    }
-    for (const frame of frames.slice(next)) {
-      one.run(valuesOf(frame, bodies[next]));
-      next += 1;
-    }
-  };
+function rowOf(frame: Frame, body: string | undefined): unknown[] {
+  const pipelineId = 'pipeline_id' in frame ? frame.pipeline_id : null;
+  return [frame.seq, frame.time, pipelineId, frame.conversation_id ?? null, body];
 }
 
 function serialize(event: TrainyardEvent): string {

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import {
   appendFileSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -11,7 +12,7 @@ import {
   truncateSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const folder = process.argv[2];
@@ -80,6 +81,12 @@ const behaviours = {
   },
   retryable: async () =>
     finish({ version: 1, status: 'failed', error: { kind: 'retryable', code: 'busy', message: 'Busy.' } }),
+  // Finds a full disk until as many tries as `value` have been made.
+  disk_full: async () => {
+    const error = { kind: 'retryable', code: 'disk_full', message: 'The disk is full.' };
+    if (readdirSync(dirname(folder)).length < spec.inputs.value) finish({ version: 1, status: 'failed', error });
+    else succeed();
+  },
   crash: async () => {
     console.error('Segmentation fault, or so');
     process.exit(3);
