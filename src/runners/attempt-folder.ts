@@ -78,11 +78,14 @@ export async function readPid(folder: string): Promise<number | undefined> {
   return Number.isInteger(pid) && pid > 1 ? pid : undefined;
 }
 
-/** The ids of the attempts that a process may work for, which are few among all that have a folder. */
-export async function startedAttempts(attemptsDirectory: string): Promise<string[]> {
+/** The ids of the attempts that have begun and left no result, which are few among all that have a folder. */
+export async function unfinishedAttempts(attemptsDirectory: string): Promise<string[]> {
   const names = await readdir(attemptsDirectory).catch(() => []);
   // 3 µs each; one by one through the thread pool, 10,000 of them took a second.
-  return names.filter((name) => existsSync(pidFile(join(attemptsDirectory, name))));
+  return names.filter((name) => {
+    const folder = join(attemptsDirectory, name);
+    return existsSync(pidFile(folder)) && !existsSync(join(folder, 'result.json'));
+  });
 }
 
 export async function forgetPid(folder: string): Promise<void> {

@@ -1,5 +1,5 @@
 import { basename, dirname, join, resolve } from 'node:path';
-import { abandon, forgetPid, readPid, startedAttempts } from './attempt-folder.ts';
+import { abandon, forgetPid, readPid, unfinishedAttempts } from './attempt-folder.ts';
 import { isWorkingFor, markedProcesses, stopProcesses } from './attempt-processes.ts';
 
 const strayGraceMs = 2000;
@@ -10,17 +10,23 @@ const strayGraceMs = 2000;
  */
 export async function stopStrays(attemptsDirectory: string, isLive: (id: string) => boolean): Promise<string[]> {
   const strays = new Set<string>();
-  const ended = (await startedAttempts(attemptsDirectory)).filter((id) => !isLive(id));
-  for (const id of ended) {
+  const unfinished = (await unfinishedAttempts(attemptsDirectory)).filter((id) => !isLive(id));
+  await forEach(unfinished, async (id) => {
     const folder = join(attemptsDirectory, id);
     await abandon(folder);
     if (await isWorkingFor(folder, await readPid(folder))) strays.add(id);
-  }
+  });
   const isAmongThem = (folder: string) => dirname(folder) === resolve(attemptsDirectory) && !isLive(basename(folder));
   for (const { folder } of markedProcesses(isAmongThem)) strays.add(basename(folder));
   await Promise.all([...strays].map((id) => stopStray(join(attemptsDirectory, id))));
-  for (const id of ended) await forgetPid(join(attemptsDirectory, id));
+  await forEach(unfinished, (id) => forgetPid(join(attemptsDirectory, id)));
   return [...strays];
+}
+
+/** Some at a time: each has a file open. */
+async function forEach(ids: readonly string[], act: (id: string) => Promise<void>): Promise<void> {
+  const together = 64;
+  for (let at = 0; at < ids.length; at += together) await Promise.all(ids.slice(at, at + together).map(act));
 }
 
 async function stopStray(folder: string): Promise<void> {
