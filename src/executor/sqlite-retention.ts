@@ -31,7 +31,7 @@ export function createRetention(db: Database.Database): Journal['compactNext'] {
     .pluck();
   const deletions = namesPipeline.map((sql) => db.prepare(sql));
   const thinnedOut = db.prepare('UPDATE pipelines SET thinned = 1 WHERE pipeline_id = ?');
-  // Evenly spaced, and the last of them, which holds every metric as it stood in the end.
+  // Evenly spaced by whole numbers, and the last of them, which holds every metric as it stood in the end.
   const thin = db.prepare(
     `WITH progress AS (
        SELECT seq,
@@ -43,7 +43,7 @@ export function createRetention(db: Database.Database): Journal['compactNext'] {
      )
      DELETE FROM events WHERE seq IN (
        SELECT seq FROM progress
-       WHERE total > @kept AND place < total AND place * @kept / total = (place - 1) * @kept / total
+       WHERE place < total AND place * CAST(@kept AS INTEGER) / total = (place - 1) * CAST(@kept AS INTEGER) / total
      )`,
   );
 

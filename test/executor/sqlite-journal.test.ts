@@ -1,3 +1,4 @@
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
@@ -66,12 +67,137 @@ describe('the journal', () => {
     journal.close();
   });
 
-  it('refuses a database of another version', async () => {
+  it('refuses a database of a newer version, and says what to do', async () => {
     await using home = await temporaryFolder();
     const file = join(home.path, 'journal.sqlite');
     const db = new Database(file);
     db.pragma('user_version = 99');
     db.close();
-    expect(() => openSqliteJournal(file)).toThrow(/schema 99/);
+    expect(() => openSqliteJournal(file)).toThrow(/newer Trainyard \(schema 99/);
+  });
+
+  it('takes up a database of an older version with all that is in it', async () => {
+    await using home = await temporaryFolder();
+    const file = join(home.path, 'journal.sqlite');
+    const old = new Database(file);
+    old.exec(readFileSync(join(import.meta.dirname, '..', 'fixtures', 'journal-version-1.sql'), 'utf8'));
+    old.close();
+    const journal = openSqliteJournal(file);
+    expect(journal.read({ after: 0, limit: 10 }).map(({ seq, type }) => [seq, type])).toEqual([
+      [1, 'pipeline_submitted'],
+      [2, 'task_started'],
+      [3, 'task_progress'],
+    ]);
+    expect(journal.pipelines({ state: 'running', limit: 10 }).map((row) => row.pipeline_id)).toEqual(['pipeline_old']);
+    expect(journal.append([message('new')])).toMatchObject([{ seq: 4 }]);
+    journal.close();
+    openSqliteJournal(file).close();
+  });
+
+  it('opens with what was committed last where the write-ahead log is torn', async () => {
+    await using home = await temporaryFolder();
+    const file = join(home.path, 'journal.sqlite');
+    const journal = openSqliteJournal(file);
+    for (let index = 1; index <= 50; index += 1) journal.append([message(`message ${index}`)]);
+    // As a power failure leaves it: the files as they are now, and the end of the log not as it was written.
+    const log = readFileSync(`${file}-wal`);
+    for (const [name, torn] of [
+      ['short', log.subarray(0, log.length - 5000)],
+      ['garbled', Buffer.concat([log.subarray(0, log.length - 9000), Buffer.alloc(9000, 7)])],
+    ] as const) {
+      const copy = join(home.path, `${name}.sqlite`);
+      copyFileSync(file, copy);
+      writeFileSync(`${copy}-wal`, torn);
+      const reopened = openSqliteJournal(copy);
+      const last = reopened.lastSeq();
+      expect(last, name).toBeGreaterThan(40);
+      expect(last, name).toBeLessThan(50);
+      const frames = reopened.read({ after: 0, limit: 100 });
+      expect(frames.map(({ seq }) => seq)).toEqual(frames.map((_, index) => index + 1));
+      expect(reopened.append([message('next')])).toMatchObject([{ seq: last + 1 }]);
+      reopened.close();
+    }
+    journal.close();
+  });
+});
+
+describe('retention', () => {
+  const over = (pipeline_id: string, progress: number): TrainyardEvent[] => {
+    const ids = { pipeline_id, task_id: `task_${pipeline_id}`, node_id: 'a', attempt_id: `att_${pipeline_id}` };
+    const step = (at: number): TrainyardEvent => ({
+      ...ids,
+      type: 'task_progress',
+      phase: 'train',
+      step: at,
+      total: progress,
+      eta_seconds: null,
+      metrics: { loss: 1 / at },
+      offset: at,
+    });
+    return [
+      submission(pipeline_id),
+      { ...ids, type: 'task_started', task_name: 'add_one', attempt: 1, runner: 'process', inputs: {} },
+      ...Array.from({ length: progress }, (_, index) => step(index + 1)),
+      { ...ids, type: 'task_succeeded', outputs: { value: 1 }, resources: {}, seconds: 1 },
+      { type: 'pipeline_finished', pipeline_id, state: 'succeeded', seconds: 1 },
+    ];
+  };
+  const rule = { progressKept: 100, thinBeforeMs: Date.now() + 60_000 };
+
+  it('thins the progress of what is over evenly, and keeps its last frame and everything else', async () => {
+    await using home = await temporaryFolder();
+    const journal = openSqliteJournal(join(home.path, 'journal.sqlite'));
+    journal.append(over('p1', 1000));
+    journal.append(over('p2', 50));
+    expect(journal.compactNext(rule)).toMatchObject({ pipelineId: 'p1', forgotten: false });
+    expect(journal.compactNext(rule)).toMatchObject({ pipelineId: 'p2' });
+    expect(journal.compactNext(rule)).toBeUndefined();
+    const steps = (pipelineId: string) =>
+      journal
+        .read({ after: 0, limit: 10_000, pipelineId })
+        .flatMap((frame) => (frame.type === 'task_progress' ? [frame.step] : []));
+    expect(steps('p1')).toHaveLength(100);
+    expect(steps('p1').slice(-2)).toEqual([990, 1000]);
+    expect(steps('p2')).toHaveLength(50);
+    const others = journal.read({ after: 0, limit: 10_000, pipelineId: 'p1' }).filter(({ type }) => type !== 'task_progress');
+    expect(others.map(({ type }) => type)).toEqual([
+      'pipeline_submitted',
+      'task_started',
+      'task_succeeded',
+      'pipeline_finished',
+    ]);
+    journal.close();
+  });
+
+  it('forgets what has been over for long, and nothing that runs; numbers are not given again', async () => {
+    await using home = await temporaryFolder();
+    const file = join(home.path, 'journal.sqlite');
+    const journal = openSqliteJournal(file);
+    journal.append([submission('runs')]);
+    journal.append(over('old', 3));
+    const last = journal.lastSeq();
+    const forgetting = { ...rule, forgetBeforeMs: Date.now() + 60_000 };
+    expect(journal.compactNext(forgetting)).toEqual({ pipelineId: 'old', forgotten: true, attemptIds: ['att_old'] });
+    expect(journal.compactNext(forgetting)).toBeUndefined();
+    expect(journal.pipeline('old')).toBeUndefined();
+    expect(journal.pipeline('runs')?.state).toBe('running');
+    expect(journal.earlierResults('add_one', 10)).toEqual([]);
+    journal.close();
+    const reopened = openSqliteJournal(file);
+    expect(reopened.append([message('next')])).toMatchObject([{ seq: last + 1 }]);
+    reopened.close();
+  });
+
+  it('thins once more what was retried after it', async () => {
+    await using home = await temporaryFolder();
+    const journal = openSqliteJournal(join(home.path, 'journal.sqlite'));
+    journal.append(over('p1', 10));
+    journal.compactNext(rule);
+    journal.append([
+      { type: 'pipeline_retried', pipeline_id: 'p1', user_id: 'test' },
+      { type: 'pipeline_finished', pipeline_id: 'p1', state: 'failed', seconds: 1 },
+    ]);
+    expect(journal.compactNext(rule)).toMatchObject({ pipelineId: 'p1' });
+    journal.close();
   });
 });

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import type { Attempt } from '../../src/core/runner.ts';
 import { createCatalogue, defineTask, resourceId } from '../../src/core/task.ts';
@@ -16,6 +17,7 @@ export const heavy = defineTask({
     step_ms: z.int().optional(),
     model_id: resourceId('model').optional(),
     value: z.number().optional(),
+    path: z.string().meta({ names_content: true }).optional(),
     batch_size: z.int().positive().optional(),
   }),
   output: z.object({ model_id: resourceId('model'), metrics: z.record(z.string(), z.json()) }),
@@ -29,11 +31,12 @@ export const addOne = defineTask({
   type: 'MICROSERVICE',
   summary: 'Add one',
   examples: [],
-  input: z.strictObject({ value: z.number(), fail: z.boolean().optional() }),
+  input: z.strictObject({ value: z.number(), fail: z.boolean().optional(), wait_ms: z.number().optional() }),
   output: z.object({ value: z.number() }),
   work: {
     where: 'server',
-    run: async ({ value, fail }) => {
+    run: async ({ value, fail, wait_ms }, context) => {
+      if (wait_ms !== undefined) await sleep(wait_ms, undefined, { signal: context.signal });
       if (fail) throw new Error('a bug');
       return { outputs: { value: value + 1 }, resources: {} };
     },

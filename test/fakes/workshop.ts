@@ -6,7 +6,7 @@ import type { ArtifactStore } from '../../src/core/resource.ts';
 import { type CapacityLimits, createCapacity } from '../../src/executor/capacity.ts';
 import type { Clock } from '../../src/executor/clock.ts';
 import { createExecutor, type Executor } from '../../src/executor/executor.ts';
-import type { Journal } from '../../src/executor/journal.ts';
+import type { Journal, PipelineState } from '../../src/executor/journal.ts';
 import { openSqliteJournal } from '../../src/executor/sqlite-journal.ts';
 import { tidyAttemptFolder } from '../../src/runners/attempt-folder.ts';
 import { createInProcessRunner } from '../../src/runners/in-process.ts';
@@ -21,10 +21,14 @@ export interface Workshop {
   bugs: unknown[];
   /** Each time the disk took no more, and undefined when it did again. */
   pauses: (TaskError | undefined)[];
+  /** Who submits; `test` unless it is set. */
+  userId: string;
   submit(nodes: object[], more?: object): string;
   /** Resolves with the first frame of a pipeline that is of this type (and node). */
   frame<T extends TrainyardEvent['type']>(pipelineId: string, type: T, nodeId?: string): Promise<Frame & { type: T }>;
   frames(pipelineId: string): Frame[];
+  /** Resolves with a pipeline's final state. */
+  over(pipelineId: string): Promise<PipelineState>;
   close(): Promise<void>;
 }
 
@@ -68,8 +72,11 @@ export function openWorkshop(home: string, { heavyTasks = 2, limits = {}, ...par
     bugs,
     pauses,
     frames,
-    submit: (nodes, more = {}) =>
-      executor.submit(checkPipeline({ nodes, ...more }, fakeCatalogue), { userId: 'test' }).pipeline_id,
+    userId: 'test',
+    submit(nodes, more = {}) {
+      const checked = checkPipeline({ nodes, ...more }, fakeCatalogue);
+      return executor.submit(checked, { userId: this.userId }).pipeline_id;
+    },
 
     frame: (pipelineId, type, nodeId) =>
       new Promise((resolve) => {
@@ -81,6 +88,18 @@ export function openWorkshop(home: string, { heavyTasks = 2, limits = {}, ...par
           if (found === undefined) return;
           stop();
           resolve(found as never);
+        };
+        const stop = journal.onAppend(look);
+        look();
+      }),
+
+    over: (pipelineId) =>
+      new Promise((resolve) => {
+        const look = () => {
+          const { state = 'running' } = journal.pipeline(pipelineId) ?? {};
+          if (state === 'running') return;
+          stop();
+          resolve(state);
         };
         const stop = journal.onAppend(look);
         look();
