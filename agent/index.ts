@@ -6,7 +6,7 @@ import type { Catalogue } from '../src/core/task.ts';
 import { createNames } from './aliases.ts';
 import type { Engine } from './engines/engine.ts';
 import { createOfflineEngine } from './engines/offline/offline-engine.ts';
-import { createOpenAiEngine, type OpenAiOptions } from './engines/openai/openai.ts';
+import type { OpenAiOptions } from './engines/openai/openai.ts';
 import { createGraph } from './graph.ts';
 import type { Outside } from './nodes/world.ts';
 import { createWiring } from './plan/draft.ts';
@@ -111,7 +111,16 @@ export function createAgent(options: AgentOptions): Agent {
 
 function createEngine(options: EngineOptions, world: Parameters<typeof createOfflineEngine>[0]): Engine {
   const offline = createOfflineEngine(world);
-  return options.kind === 'offline' ? offline : createOpenAiEngine(options, world, offline);
+  if (options.kind === 'offline') return offline;
+  // The vendor's package is large: it is loaded where a model is asked.
+  let loaded: Promise<Engine> | undefined;
+  const load = async () => (await import('./engines/openai/openai.ts')).createOpenAiEngine(options, world, offline);
+  return {
+    understand: async (...turn) => {
+      loaded ??= load();
+      return (await loaded).understand(...turn);
+    },
+  };
 }
 
 function refusal(text: string): Reply {
