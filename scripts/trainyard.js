@@ -63,7 +63,8 @@ const env = { ...process.env, NODE_COMPILE_CACHE: compiled };
 
 const nodeOptions = [
   '--disable-warning=ExperimentalWarning',
-  // MiB. V8 lets young objects have 128 MiB where there is much memory and is slow to hand them back; runs take no more CPU time so.
+  // MiB. V8 lets young objects have 128 MiB where there is much memory, and is slow to hand them back. Runs take no
+  // more CPU time with less.
   '--max-semi-space-size=4',
 ];
 

@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { createNames } from '../agent/aliases.ts';
 import type { Agent, AgentOptions } from '../agent/index.ts';
 import { catalogue } from '../tasks/index.ts';
@@ -171,9 +172,11 @@ export function createPlanner(config: Config, machine: Machine, options: Planner
 
 async function loadPlanner(config: Config, machine: Machine, options: PlannerOptions): Promise<Agent> {
   const { conversations, ...others } = options;
+  const { openCheckpoints } = await import('./conversation-checkpoints.ts');
+  // Nothing else is done while packages load: who waits has a turn in between.
+  await setImmediate();
   const { createAgent } = await import('../agent/index.ts');
   const estimate = createEstimator(workplaceOf(machine, config.maxTasks));
-  const { openCheckpoints } = await import('./conversation-checkpoints.ts');
   return createAgent({
     catalogue,
     registry,
