@@ -36,7 +36,8 @@ let faulty = 0;
 /** Takes round after round until none is left; several do so at once. */
 async function runRounds(): Promise<void> {
   for (let round = rounds.shift(); round !== undefined && !interrupt.signal.aborted; round = rounds.shift()) {
-    show(await runRound({ seed, round, directory, limitMs: 90_000, signal: interrupt.signal }));
+    const report = await runRound({ seed, round, directory, limitMs: 90_000, signal: interrupt.signal });
+    if (!interrupt.signal.aborted) show(report);
   }
 }
 

@@ -6,7 +6,7 @@ import { type Counts, countRound } from './count-round.ts';
 import { ledgerFile } from './ledger.ts';
 import { planRound } from './plan-round.ts';
 import { playRound } from './play-round.ts';
-import { processesOf } from './processes.ts';
+import { endProcessesOf } from './processes.ts';
 import { serverLog } from './server-process.ts';
 import { createWitness } from './witness.ts';
 
@@ -38,18 +38,20 @@ export async function runRound({ seed, round, directory, limitMs, signal }: RunO
   writeFileSync(ledgerFile(home), '');
   const plan = planRound(seed, round);
   const witness = createWitness(plan.submissions.map(({ key }) => key));
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(limitMs)]);
+  const limit = AbortSignal.timeout(limitMs);
   const faults: string[] = [];
   let counts: Counts = {};
   try {
-    await playRound({ home, plan, witness, signal: limit }).catch((error: unknown) => faults.push(String(error)));
+    await playRound({ home, plan, witness, signal: AbortSignal.any([signal, limit]) }).catch((error: unknown) =>
+      faults.push(limit.aborted ? `The round was not over after ${limitMs / 1000} s.` : String(error)),
+    );
     const evidence = readEvidence(home, witness);
     faults.push(...findFaults(evidence));
     counts = countRound(evidence);
   } catch (error) {
     faults.push(`What is left cannot be read: ${error}; ${readFileSync(serverLog(home), 'utf8')}`);
   } finally {
-    for (const { pid } of processesOf(home)) process.kill(pid, 'SIGKILL');
+    endProcessesOf(home);
   }
   if (faults.length === 0) rmSync(home, { recursive: true, force: true });
   return { round, seconds: (performance.now() - start) / 1000, counts, faults, home };
