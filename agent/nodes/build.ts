@@ -3,7 +3,7 @@ import type { Reply } from '../../src/core/reply.ts';
 import { describePlan } from '../plan/describe-plan.ts';
 import { toPipeline } from '../plan/draft.ts';
 import { isStarted, readDraft, readWork, type State, type TurnWork, type Update } from '../state.ts';
-import type { AgentWorld } from './world.ts';
+import type { AgentWorld, PlanAssessment } from './world.ts';
 
 /** The pipeline, past its own validation, and whether it starts now or waits. */
 export function createBuild(world: AgentWorld) {
@@ -20,15 +20,14 @@ export function createBuild(world: AgentWorld) {
     const starts = !world.dryRun && world.outside.submit !== undefined && assessed?.refusal === undefined;
     const isRunning = isStarted(state) && !asksAnew(work);
     const awaits = starts && waits && !isRunning;
-    const hint = awaits ? ' Say "go" to start it, or what to change.' : '';
-    const refused = assessed?.refusal === undefined ? '' : ' It cannot start on this machine.';
-    const text = `${describePlan(pipeline, world)}${hint}${refused}`;
+    const text = [describePlan(pipeline, world), ...outlook(assessed, awaits)].join(' ');
     const reply: Reply = {
       kind: 'plan',
       text,
       engine: work.engine,
       warnings,
       pipeline,
+      ...(assessed?.estimates && { estimates: assessed.estimates }),
       ...(awaits && { awaits_approval: true }),
     };
     if (isRunning && work.approved) {
@@ -39,6 +38,15 @@ export function createBuild(world: AgentWorld) {
     const next = starts && !waits && !onlyShown && !isRunning ? 'submit' : 'respond';
     return { question: '', reply: JSON.stringify(reply), work: JSON.stringify({ ...work, next }) };
   };
+}
+
+/** What the plan takes, and what keeps it from starting. */
+function outlook(assessed: PlanAssessment | undefined, awaits: boolean): string[] {
+  return [
+    ...(assessed?.summary ? [assessed.summary] : []),
+    ...(awaits ? ['Say "go" to start it, or what to change.'] : []),
+    ...(assessed?.refusal === undefined ? [] : ['It cannot start on this machine.']),
+  ];
 }
 
 /** Whether the message tells a whole plan, even one that runs already. */

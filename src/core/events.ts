@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { taskErrorSchema } from './errors.ts';
+import { estimateSchema } from './estimate.ts';
 import { nodeInputsSchema, pipelineSchema } from './pipeline.ts';
 import { replySchema } from './reply.ts';
 import { resourceSchema } from './resource.ts';
@@ -25,6 +26,13 @@ const ofAttempt = ofTask.extend({
   offset: z.number().int().nonnegative().optional(),
 });
 
+/** What a run took of the machine at most; what was not measured is absent. */
+export const usageSchema = z.object({
+  peak_memory_mib: z.number().nonnegative().optional(),
+  peak_gpu_memory_mib: z.number().nonnegative().optional(),
+});
+export type Usage = z.infer<typeof usageSchema>;
+
 export const eventSchema = z.discriminatedUnion('type', [
   ofPipeline.extend({
     type: z.literal('pipeline_submitted'),
@@ -32,6 +40,8 @@ export const eventSchema = z.discriminatedUnion('type', [
     pipeline: pipelineSchema,
     /** The task run of each node, by node id. */
     task_ids: z.record(z.string(), z.string()),
+    /** What was expected of each node, by node id. */
+    estimates: z.record(z.string(), estimateSchema).optional(),
   }),
   ofAttempt.extend({
     type: z.literal('task_started'),
@@ -41,6 +51,8 @@ export const eventSchema = z.discriminatedUnion('type', [
     inputs: z.record(z.string(), z.unknown()),
     /** GPUs that this attempt alone may use, by device id. */
     gpus: z.array(z.string()).optional(),
+    /** Stands for task, version, inputs and their content, where the result may be reused. */
+    reuse_key: z.string().optional(),
   }),
   ofAttempt.extend(taskProgressSchema.shape),
   ofAttempt.extend({
@@ -53,6 +65,18 @@ export const eventSchema = z.discriminatedUnion('type', [
     outputs: z.record(z.string(), z.unknown()),
     /** What came into being, by the output's name. */
     resources: z.record(z.string(), resourceSchema),
+    seconds: z.number(),
+    usage: usageSchema.optional(),
+  }),
+  /** Not run again: an equal run has finished before, and its result stands for this one. */
+  ofTask.extend({
+    type: z.literal('task_reused'),
+    task_name: z.string(),
+    inputs: z.record(z.string(), z.unknown()),
+    outputs: z.record(z.string(), z.unknown()),
+    /** The run whose result it is. */
+    original: z.object({ pipeline_id: z.string(), task_id: z.string() }),
+    /** What that run took. */
     seconds: z.number(),
   }),
   /** This attempt is lost and another one follows, not before `retry_at`. */

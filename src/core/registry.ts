@@ -7,6 +7,16 @@ export interface KnownModel {
   name: string;
   aliases: readonly string[];
   parameters: number;
+  /** Tokens that it tells apart. */
+  vocabulary: number;
+  /** How its weights are published. */
+  dtype: 'float32' | 'bfloat16';
+  /** Width and number of its blocks, where they are known. */
+  shape?: { hidden: number; layers: number };
+  /** Characters of English that a token stands for; about 4 where nothing is said. */
+  charactersAToken?: number;
+  /** Settings that it recommends itself, by task. */
+  advice?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 }
 
 export interface KnownDataset {
@@ -14,6 +24,12 @@ export interface KnownDataset {
   path: string;
   aliases: readonly string[];
   format: string;
+  /** Rows by split. */
+  rows?: Readonly<Record<string, number>>;
+  /** Mean characters of a row as a model reads it. */
+  characters?: number;
+  /** Characters of the longest one. */
+  longest?: number;
 }
 
 export interface Registry {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { estimateSchema } from './estimate.ts';
 import { pipelineSchema } from './pipeline.ts';
 
 /** One thing a question asks for, ready to be drawn as a form field. */
@@ -19,6 +20,9 @@ const common = {
   warnings: z.array(z.string()),
 };
 
+/** What each node is expected to take, by node id. */
+const estimates = z.record(z.string(), estimateSchema).optional();
+
 /** What the agent answers to one message, the same for every transport. */
 export const replySchema = z.discriminatedUnion('kind', [
   z.object({
@@ -27,11 +31,13 @@ export const replySchema = z.discriminatedUnion('kind', [
     pipeline_id: z.string(),
     task_ids: z.array(z.string()),
     pipeline: pipelineSchema,
+    estimates,
   }),
   z.object({
     kind: z.literal('plan'),
     ...common,
     pipeline: pipelineSchema,
+    estimates,
     /** It starts as soon as the user says so. */
     awaits_approval: z.boolean().optional(),
   }),

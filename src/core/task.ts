@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { EstimateTask } from './estimate.ts';
 
 export const taskTypes = ['MICROSERVICE', 'MACROTASK', 'PIPELINE', 'MANAGERIAL'] as const;
 export const taskTypeSchema = z.enum(taskTypes);
@@ -37,6 +38,8 @@ export interface ResourceFolder {
 export interface TaskResult {
   outputs: Record<string, unknown>;
   resources: Record<string, ResourceFolder>;
+  /** What it took of the machine, where that was measured. */
+  usage?: { peak_memory_mib?: number | undefined; peak_gpu_memory_mib?: number | undefined } | undefined;
 }
 
 /** What a task that runs in the server's process is given. */
@@ -54,6 +57,8 @@ export interface TaskNeeds {
   memoryMib: number;
   gpu: 'none' | 'preferred';
   timeoutSeconds: number;
+  /** Seconds between being asked to stop and being killed; 10 where nothing is said. */
+  graceSeconds?: number;
 }
 
 type Inputs = z.ZodObject<z.core.$ZodLooseShape>;
@@ -78,6 +83,10 @@ export interface TaskDefinition<I extends Inputs = Inputs, O extends Outputs = O
   exactlyOneOf: readonly (readonly [string, string])[];
   work: TaskWork<z.output<I>>;
   needs: (inputs: Record<string, unknown>) => TaskNeeds;
+  /** What a run will take; absent for what takes nothing worth telling. */
+  estimate?: EstimateTask;
+  /** Whether the result of a finished run stands for one with equal inputs. */
+  reusable: boolean;
 }
 
 /** One input or output of a task, read from its schema. */
@@ -89,6 +98,8 @@ export interface Field {
   description: string;
   /** Set where the value is the id of a resource of that kind. */
   resourceKind?: ResourceKind;
+  /** Whether the value names content that lies elsewhere: a path, or a name on a hub. */
+  namesContent: boolean;
   /** JSON Schema types that the value may have, such as `['string']`. */
   jsonTypes: readonly string[];
   default?: unknown;
@@ -105,9 +116,11 @@ export interface Task extends Omit<TaskDefinition, 'work'> {
 const light: TaskNeeds = { memoryMib: 512, gpu: 'none', timeoutSeconds: 3600 };
 
 interface TaskOptions<I extends Inputs, O extends Outputs>
-  extends Omit<TaskDefinition<I, O>, 'exactlyOneOf' | 'needs'> {
+  extends Omit<TaskDefinition<I, O>, 'exactlyOneOf' | 'needs' | 'reusable'> {
   exactlyOneOf?: TaskDefinition['exactlyOneOf'];
   needs?: TaskDefinition['needs'];
+  /** Default: only what does not run in the server itself. */
+  reusable?: boolean;
 }
 
 /** Declares a task of the catalogue; types, forms, prompts and documentation derive from its schemas. */
@@ -120,6 +133,7 @@ export function defineTask<I extends Inputs, O extends Outputs>(definition: Task
     work: definition.work as Task['work'],
     exactlyOneOf,
     needs: definition.needs ?? (() => light),
+    reusable: definition.reusable ?? definition.work.where === 'python',
     requiresIsolation: definition.type === 'MACROTASK',
     inputFields: readFields(definition.input, 'input', alternatives),
     outputFields: readFields(definition.output, 'output', new Set()),
@@ -133,6 +147,7 @@ interface JsonSchemaProperty {
   description?: string;
   default?: unknown;
   resource_kind?: ResourceKind;
+  names_content?: boolean;
 }
 
 function readFields(schema: Inputs, io: 'input' | 'output', alternatives: Set<string>): Map<string, Field> {
@@ -147,6 +162,7 @@ function readFields(schema: Inputs, io: 'input' | 'output', alternatives: Set<st
         required: required.has(name) && !alternatives.has(name),
         description: property.description ?? '',
         jsonTypes: jsonTypes(property),
+        namesContent: property.names_content === true,
       };
       if (property.resource_kind !== undefined) field.resourceKind = property.resource_kind;
       if (property.default !== undefined) field.default = property.default;

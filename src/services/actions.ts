@@ -3,6 +3,7 @@ import { UserError } from '../core/errors.ts';
 import type { JsonValue } from '../core/pipeline.ts';
 import { type Catalogue, taskTypeSchema } from '../core/task.ts';
 import type { RunComparison } from './compare-runs.ts';
+import { describeTaken } from './estimate-words.ts';
 import type { Caller, PipelineService, PipelineStatus, TaskStatus } from './pipelines.ts';
 import type { TaskService } from './tasks.ts';
 import { formatTable } from './text-table.ts';
@@ -96,8 +97,9 @@ export function describeStatus(status: PipelineStatus): string {
     if (task.state === 'running' && progress?.total) {
       return `  ${task.node_id}: running, ${Math.round((100 * progress.step) / progress.total)} %`;
     }
-    const seconds = task.seconds === undefined ? '' : ` in ${task.seconds.toFixed(1)} s`;
-    return `  ${task.node_id}: ${task.state}${seconds}`;
+    // What was reused took nothing of what was expected.
+    const taken = describeTaken(task, task.state === 'succeeded' ? task.estimate : undefined);
+    return `  ${task.node_id}: ${task.state}${taken && ` ${taken}`}`;
   });
   return [`${status.pipeline_id}: ${status.state}`, ...lines].join('\n');
 }

@@ -1,14 +1,17 @@
+import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { checkPipeline } from '../core/check-pipeline.ts';
+import { type CheckedPipeline, checkPipeline } from '../core/check-pipeline.ts';
 import { type TaskError, UserError } from '../core/errors.ts';
+import type { Estimate } from '../core/estimate.ts';
+import type { Usage } from '../core/events.ts';
 import { type JsonValue, type NodeInputs, overrideInputs, pipelineSchema } from '../core/pipeline.ts';
 import type { Catalogue } from '../core/task.ts';
-import type { Machine } from '../executor/capacity.ts';
+import type { Room } from '../executor/capacity.ts';
 import type { Executor, SubmitRequest, Submitted } from '../executor/executor.ts';
 import type { Journal, PipelineState, PipelineSummary } from '../executor/journal.ts';
 import type { PipelineRun, TaskRun, TaskState } from '../executor/pipeline-run.ts';
-import { refuseWhatCannotRun } from '../machine.ts';
+import type { QueuePlace } from '../executor/ready-queue.ts';
 import { compareRuns, type RunComparison } from './compare-runs.ts';
 import { remedyFor } from './remedy.ts';
 
@@ -22,6 +25,16 @@ export interface TaskStatus {
   progress?: TaskRun['progress'];
   outputs?: Record<string, unknown>;
   error?: TaskError;
+  /** When the next try starts, where one is waited for. */
+  retry_at?: string;
+  /** Where it stands among those that wait for room, 1 being next, and what for. */
+  queue?: { position: number; waits_for: string };
+  /** The run whose result stands for this one's. */
+  reused_from?: { pipeline_id: string; task_id: string };
+  /** What was expected of it. */
+  estimate?: Estimate;
+  /** What it took of the machine at most. */
+  usage?: Usage;
   /** What to say in the chat so that a failed task goes on, such as `retry with batch size 4`. */
   remedy?: string;
 }
@@ -63,7 +76,8 @@ export interface PipelineServiceOptions {
   catalogue: Catalogue;
   executor: Executor;
   journal: Journal;
-  machine: Machine;
+  /** What each node is expected to take. @throws UserError where this machine cannot run the pipeline. */
+  admit: (pipeline: CheckedPipeline) => Record<string, Estimate>;
   /** The full name of what people call a model or dataset: `llama-2-7b` → `meta-llama/Llama-2-7b`. */
   fullName: (kind: 'model' | 'dataset', written: string) => string | undefined;
 }
@@ -72,7 +86,7 @@ const listLimit = 200;
 const logTailBytes = 64 * 1024;
 
 export function createPipelineService(options: PipelineServiceOptions): PipelineService {
-  const { catalogue, executor, journal, machine, fullName } = options;
+  const { catalogue, executor, journal, admit, fullName } = options;
 
   /** What is not the caller's is as if it did not exist. */
   function runOf(id: string | undefined, { userId }: Caller): PipelineRun {
@@ -99,8 +113,7 @@ export function createPipelineService(options: PipelineServiceOptions): Pipeline
   return {
     submit(pipeline, { userId }, request) {
       const checked = checkPipeline(withFullNames(pipeline, fullName), catalogue);
-      refuseWhatCannotRun(checked, machine);
-      return executor.submit(checked, { userId, ...request });
+      return executor.submit(checked, { userId, ...request, estimates: admit(checked) });
     },
 
     submitTask(taskName, inputs, caller) {
@@ -109,22 +122,22 @@ export function createPipelineService(options: PipelineServiceOptions): Pipeline
     },
 
     list: ({ userId }) => journal.pipelines({ userId, limit: listLimit }),
-    status: (id, caller) => statusOf(runOf(id, caller)),
+    status: (id, caller) => statusOf(runOf(id, caller), executor),
 
     cancel(id, caller) {
       const run = runOf(id, caller);
       executor.cancel(run.pipeline_id, caller.userId);
-      return statusOf(run);
+      return statusOf(run, executor);
     },
 
     retry(id, caller, inputs = {}) {
       const run = runOf(id, caller);
       const others = inputsByNode(run, namesWrittenOut(inputs, fullName));
       if (others !== undefined) {
-        refuseWhatCannotRun(checkPipeline(overrideInputs(run.checked.pipeline, others), catalogue), machine);
+        admit(checkPipeline(overrideInputs(run.checked.pipeline, others), catalogue));
       }
       executor.retry(run.pipeline_id, caller.userId, others);
-      return statusOf(runOf(run.pipeline_id, caller));
+      return statusOf(runOf(run.pipeline_id, caller), executor);
     },
 
     compare(ids, caller) {
@@ -188,19 +201,26 @@ function withFullNames(written: unknown, fullName: PipelineServiceOptions['fullN
   };
 }
 
-function statusOf(run: PipelineRun): PipelineStatus {
+function statusOf(run: PipelineRun, executor: Executor): PipelineStatus {
+  const places = run.state === 'running' ? executor.queue() : new Map<string, QueuePlace>();
   return {
     pipeline_id: run.pipeline_id,
     name: run.checked.pipeline.name ?? null,
     state: run.state,
     submitted_at: new Date(run.submittedAtMs).toISOString(),
-    tasks: [...run.tasks.values()].map(taskStatus),
+    tasks: [...run.tasks.values()].map((task) => taskStatus(task, run.estimates, places)),
   };
 }
 
-function taskStatus(task: TaskRun): TaskStatus {
-  const { task_id, node, state, attempts, seconds, progress, outputs, error } = task;
+function taskStatus(
+  task: TaskRun,
+  estimates: Record<string, Estimate>,
+  places: ReadonlyMap<string, QueuePlace>,
+): TaskStatus {
+  const { task_id, node, state, attempts, seconds, progress, outputs, error, backoff, reusedFrom, usage } = task;
   const remedy = remedyFor(task);
+  const place = places.get(task_id);
+  const estimate = estimates[node.node_id];
   return {
     task_id,
     node_id: node.node_id,
@@ -211,8 +231,23 @@ function taskStatus(task: TaskRun): TaskStatus {
     ...(progress !== undefined && { progress }),
     ...(state === 'succeeded' && { outputs }),
     ...(error !== undefined && { error }),
+    ...(backoff !== undefined && { retry_at: new Date(backoff.sinceMs + backoff.delayMs).toISOString() }),
+    ...(place !== undefined && { queue: { position: place.position, waits_for: describeRoom(place.waitsFor) } }),
+    ...(reusedFrom !== undefined && { reused_from: reusedFrom }),
+    ...(estimate !== undefined && { estimate }),
+    ...(usage !== undefined && { usage }),
     ...(remedy !== undefined && { remedy }),
   };
+}
+
+/** What a task run waits for, in words. */
+function describeRoom(room: Room | undefined): string {
+  if (room === undefined) return 'its turn';
+  if (room === 'GPU') return 'a free GPU';
+  if (room === 'memory') return 'free memory';
+  if (room.startsWith('user ')) return 'your own tasks that run';
+  if (room.startsWith('task ')) return `its turn among ${room.slice('task '.length)} tasks`;
+  return 'a free place on this machine';
 }
 
 function mostTelling(run: PipelineRun): TaskRun | undefined {
@@ -222,10 +257,14 @@ function mostTelling(run: PipelineRun): TaskRun | undefined {
 }
 
 async function readTail(path: string): Promise<string> {
-  const file = await open(path).catch(() => undefined);
+  // The task may have put something else in its place: a link is not followed, nor is a FIFO waited for.
+  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+  const file = await open(path, flags).catch(() => undefined);
   if (file === undefined) return '';
   try {
-    const { size } = await file.stat();
+    const info = await file.stat();
+    if (!info.isFile()) return '';
+    const { size } = info;
     const start = Math.max(0, size - logTailBytes);
     const { buffer, bytesRead } = await file.read(Buffer.alloc(logTailBytes), 0, logTailBytes, start);
     return buffer.toString('utf8', 0, bytesRead);

@@ -7,7 +7,7 @@ import { type Client, openClient } from './client.ts';
 import { converse } from './commands.ts';
 import { type CommandContext, exitCodeOf, exitCodes } from './context.ts';
 import { followPipeline } from './follow.ts';
-import { formatBytes, formatSeconds } from './format.ts';
+import { formatBytes, formatSeconds } from '../core/format.ts';
 
 const sentence = 'Finetune tiny-llama on squad-mini, then quantize and evaluate';
 const baseModel = 'builtin:tiny-llama';

@@ -1,16 +1,37 @@
+import type { Estimate } from '../core/estimate.ts';
+import { formatAbout, formatBytes, formatMib, formatSeconds } from '../core/format.ts';
 import type { Pipeline, PipelineNode } from '../core/pipeline.ts';
 import type { Reply } from '../core/reply.ts';
 import type { PipelineStatus, TaskStatus } from '../services/pipelines.ts';
 import { formatTable } from '../services/text-table.ts';
-import { formatBytes, formatSeconds } from './format.ts';
 
-/** A plan as lines, each node with what it was given and what it waits for. */
-export function planLines(pipeline: Pipeline): string {
-  const rows = pipeline.nodes.map((node) => [node.node_id, node.task_name, given(node), waitsFor(pipeline, node)]);
-  const widths = [0, 1, 2].map((column) => Math.max(...rows.map((row) => (row[column] ?? '').length)));
-  return rows
-    .map((row) => `  ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')}`.trimEnd())
-    .join('\n');
+/** A plan as lines, each node with what it is expected to take, what it was given and what it waits for. */
+export function planLines(pipeline: Pipeline, estimates: Record<string, Estimate> = {}): string {
+  const onGpu = Object.values(estimates).some(({ gpu_memory_mib }) => gpu_memory_mib !== null);
+  const costs = Object.keys(estimates).length === 0 ? [] : ['time', 'memory', ...(onGpu ? ['GPU memory'] : []), 'disk'];
+  const rows = pipeline.nodes.map((node) => [
+    node.node_id,
+    node.task_name,
+    ...costs.map((cost) => costOf(estimates[node.node_id], cost)),
+    given(node),
+    waitsFor(pipeline, node),
+  ]);
+  const lines = costs.length === 0 ? rows : [['', '', ...costs, '', ''], ...rows];
+  const widths = (lines[0] ?? []).map((_, column) => Math.max(...lines.map((row) => (row[column] ?? '').length)));
+  const isCost = (column: number) => column >= 2 && column < 2 + costs.length;
+  const pad = (cell: string, column: number) =>
+    isCost(column) ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0);
+  return lines.map((row) => `  ${row.map(pad).join('  ')}`.trimEnd()).join('\n');
+}
+
+/** A cell of the plan: `?` where it cannot be told yet, '' for nothing worth telling. */
+function costOf(estimate: Estimate | undefined, cost: string): string {
+  if (estimate === undefined) return '';
+  const { seconds, memory_mib, gpu_memory_mib, disk_mib } = estimate;
+  const amount = { time: seconds, memory: memory_mib, 'GPU memory': gpu_memory_mib ?? 0, disk: disk_mib }[cost];
+  if (amount === null || amount === undefined) return '?';
+  if (amount === 0) return '';
+  return cost === 'time' ? formatAbout(amount) : formatMib(amount);
 }
 
 function given({ inputs = {} }: PipelineNode): string {
@@ -34,7 +55,7 @@ export function replyLines(reply: Reply): string {
   switch (reply.kind) {
     case 'plan':
     case 'submitted':
-      return [reply.text, ...warnings, planLines(reply.pipeline)].join('\n');
+      return [reply.text, ...warnings, planLines(reply.pipeline, reply.estimates)].join('\n');
     case 'question':
       return [reply.text, ...warnings, ...reply.question.fields.map(fieldLine)].join('\n');
     case 'action':
@@ -68,8 +89,19 @@ function failureLine({ node_id, error, remedy }: TaskStatus, pipelineId: string)
 export function resultTable(tasks: readonly TaskStatus[]): string {
   const rows = tasks
     .filter((task) => task.state === 'succeeded')
-    .map((task) => [task.node_id, task.seconds === undefined ? '' : formatSeconds(task.seconds), figures(task)]);
-  return rows.length === 0 ? '' : formatTable(['node', 'time', 'result'], rows);
+    .map((task) => [task.node_id, ...takenCells(task), figures(task)]);
+  return rows.length === 0 ? '' : formatTable(['node', 'time', 'expected', 'memory', 'expected', 'result'], rows);
+}
+
+/** Time and memory, each beside what was expected. */
+function takenCells({ seconds, usage = {}, estimate }: TaskStatus): string[] {
+  const cell = (amount: number | null | undefined, format: (value: number) => string) => (amount ? format(amount) : '');
+  return [
+    cell(seconds, formatSeconds),
+    cell(estimate?.seconds, formatAbout),
+    cell(usage.peak_memory_mib, formatMib),
+    cell(estimate?.memory_mib, formatMib),
+  ];
 }
 
 const shown: Record<string, (value: number) => string> = {

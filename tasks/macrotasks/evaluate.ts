@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { defineTask, resourceId } from '../../src/core/task.ts';
-import { inferenceNeeds } from '../memory-needs.ts';
+import { estimateEvaluate } from '../estimates/measuring.ts';
+import { heavyNeeds } from '../estimates/needs.ts';
 import * as inputs from '../training-inputs.ts';
 
 export const evaluate = defineTask({
@@ -23,5 +24,6 @@ export const evaluate = defineTask({
   output: z.object({ metrics: inputs.metrics, report_id: resourceId('report') }),
   exactlyOneOf: inputs.eitherModel,
   work: { where: 'python' },
-  needs: inferenceNeeds,
+  needs: heavyNeeds(estimateEvaluate),
+  estimate: estimateEvaluate,
 });

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { defineTask, resourceId } from '../../src/core/task.ts';
-import { trainingNeeds } from '../memory-needs.ts';
+import { heavyNeeds } from '../estimates/needs.ts';
+import { estimateFinetune } from '../estimates/training.ts';
 import * as inputs from '../training-inputs.ts';
 
 export const finetune = defineTask({
@@ -25,5 +26,6 @@ export const finetune = defineTask({
   output: z.object({ model_id: resourceId('model'), lora_id: resourceId('lora'), metrics: inputs.metrics }),
   exactlyOneOf: inputs.eitherModel,
   work: { where: 'python' },
-  needs: trainingNeeds,
+  needs: heavyNeeds(estimateFinetune),
+  estimate: estimateFinetune,
 });

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { defineTask, resourceId } from '../../src/core/task.ts';
-import { inferenceNeeds } from '../memory-needs.ts';
+import { estimatePtq } from '../estimates/measuring.ts';
+import { heavyNeeds } from '../estimates/needs.ts';
 import * as inputs from '../training-inputs.ts';
 
 export const ptq = defineTask({
@@ -19,5 +20,6 @@ export const ptq = defineTask({
   output: z.object({ model_id: resourceId('model'), metrics: inputs.metrics }),
   exactlyOneOf: inputs.eitherModel,
   work: { where: 'python' },
-  needs: inferenceNeeds,
+  needs: heavyNeeds(estimatePtq),
+  estimate: estimatePtq,
 });

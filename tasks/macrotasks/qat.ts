@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { defineTask, resourceId } from '../../src/core/task.ts';
-import { trainingNeeds } from '../memory-needs.ts';
+import { heavyNeeds } from '../estimates/needs.ts';
+import { estimateQat } from '../estimates/training.ts';
 import * as inputs from '../training-inputs.ts';
 
 export const qat = defineTask({
@@ -23,5 +24,6 @@ export const qat = defineTask({
   output: z.object({ model_id: resourceId('model'), metrics: inputs.metrics }),
   exactlyOneOf: inputs.eitherModel,
   work: { where: 'python' },
-  needs: trainingNeeds,
+  needs: heavyNeeds(estimateQat),
+  estimate: estimateQat,
 });

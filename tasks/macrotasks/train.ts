@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { defineTask, resourceId } from '../../src/core/task.ts';
-import { fromScratchNeeds } from '../memory-needs.ts';
+import { heavyNeeds } from '../estimates/needs.ts';
+import { estimateTrain } from '../estimates/training.ts';
 import * as inputs from '../training-inputs.ts';
 
 export const train = defineTask({
@@ -24,5 +25,6 @@ export const train = defineTask({
   }),
   output: z.object({ model_id: resourceId('model'), metrics: inputs.metrics }),
   work: { where: 'python' },
-  needs: fromScratchNeeds,
+  needs: heavyNeeds(estimateTrain),
+  estimate: estimateTrain,
 });

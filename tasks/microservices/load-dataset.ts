@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { defineTask, resourceId } from '../../src/core/task.ts';
+import { estimateLoadDataset } from '../estimates/loading.ts';
 import { nameOrPath } from '../name-or-path.ts';
 
 export const loadDataset = defineTask({
@@ -26,4 +27,5 @@ export const loadDataset = defineTask({
   }),
   work: { where: 'python' },
   needs: () => ({ memoryMib: 1024, gpu: 'none', timeoutSeconds: 4 * 3600 }),
+  estimate: estimateLoadDataset,
 });

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { defineTask, resourceId } from '../../src/core/task.ts';
+import { estimateLoadLora } from '../estimates/loading.ts';
 import { nameOrPath } from '../name-or-path.ts';
 
 export const loadLora = defineTask({
@@ -12,4 +13,5 @@ export const loadLora = defineTask({
   }),
   output: z.object({ lora_id: resourceId('lora'), base_model: z.string() }),
   work: { where: 'python' },
+  estimate: estimateLoadLora,
 });

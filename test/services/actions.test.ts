@@ -20,12 +20,11 @@ beforeEach(async () => {
   home = await temporaryFolder();
   workshop = openWorkshop(home.path);
   const { executor, journal } = workshop;
-  const machine = { cpus: 2, memoryMib: 1000, gpus: [], gpuMemoryMib: 0 };
   pipelines = createPipelineService({
     catalogue: fakeCatalogue,
     executor,
     journal,
-    machine,
+    admit: () => ({}),
     fullName: () => undefined,
   });
   // The words are those of the real catalogue, in which `retry` and `compare_runs` are.

@@ -20,7 +20,6 @@ beforeEach(async () => {
   home = await temporaryFolder();
   workshop = openWorkshop(home.path);
   const { executor, journal } = workshop;
-  const machine = { cpus: 2, memoryMib: 1000, gpus: [], gpuMemoryMib: 0 };
   const reply = (text: string) => ({ kind: 'answer' as const, text, engine: 'echo', warnings: [] });
   const echo = {
     processMessage: async (text: string) => {
@@ -39,7 +38,7 @@ beforeEach(async () => {
         catalogue: fakeCatalogue,
         executor,
         journal,
-        machine,
+        admit: () => ({}),
         fullName: () => undefined,
       }),
       conversations: createConversationService(echo, journal, (error) => bugs.push(error)),
