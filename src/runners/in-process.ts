@@ -56,7 +56,7 @@ function createContext(
 ): ServerTaskContext {
   let artifactsDirectory: string | undefined;
   let signal: AbortSignal | undefined;
-  return {
+  const context: ServerTaskContext = {
     resources: {},
     get artifactsDirectory() {
       artifactsDirectory ??= makeArtifactsDirectory(folder);
@@ -67,10 +67,10 @@ function createContext(
       signal ??= AbortSignal.any([stop, detach]);
       return signal;
     },
-    prepareEnvironment(requirements, pythonVersion) {
-      return prepareEnvironment(requirements, pythonVersion, { onReport, signal: this.signal });
-    },
+    prepareEnvironment: (requirements, pythonVersion) =>
+      prepareEnvironment(requirements, pythonVersion, { onReport, signal: context.signal }),
   };
+  return context;
 }
 
 function makeArtifactsDirectory(folder: string): string {

@@ -84,24 +84,33 @@ describe('the in-process runner', () => {
   });
 
   it.each(['stop', 'detach'])('leaves a task behind that looks at nothing, on %s', async (how) => {
-    const { home, detach, run } = await setUp(() => new Promise(() => {}));
+    const begun = Promise.withResolvers<void>();
+    const { home, detach, run } = await setUp(() => {
+      begun.resolve();
+      return new Promise(() => {});
+    });
     await using _ = home;
     const stop = new AbortController();
     const end = run(stop.signal);
+    await begun.promise;
     (how === 'stop' ? stop : detach).abort(new Error(`told to ${how}`));
     await expect(end).rejects.toThrow(`told to ${how}`);
   });
 
   it('tells a task that looks, and the making of its environment', async () => {
     const stop = new AbortController();
+    const told: Promise<unknown>[] = [];
     const { home, run } = await setUp(async ({ signal, prepareEnvironment }) => {
       stop.abort(new Error('stopped'));
-      expect(signal.aborted).toBe(true);
-      await expect(prepareEnvironment([])).rejects.toThrow('stopped');
+      told.push(
+        Promise.resolve(signal.reason),
+        prepareEnvironment([]).catch((error) => error),
+      );
       return nothing;
     });
     await using _ = home;
     await expect(run(stop.signal)).rejects.toThrow('stopped');
+    expect(await Promise.all(told)).toEqual([stop.signal.reason, stop.signal.reason]);
   });
 
   it('does not begin what is stopped already', async () => {
@@ -114,9 +123,16 @@ describe('the in-process runner', () => {
     const warnings: Error[] = [];
     const onWarning = (warning: Error) => warnings.push(warning);
     process.on('warning', onWarning);
-    const { home, detach, run } = await setUp(() => new Promise(() => {}));
+    const allBegun = Promise.withResolvers<void>();
+    let begun = 0;
+    const { home, detach, run } = await setUp(() => {
+      begun += 1;
+      if (begun === 256) allBegun.resolve();
+      return new Promise(() => {});
+    });
     await using _ = home;
     const ends = Array.from({ length: 256 }, () => run());
+    await allBegun.promise;
     detach.abort(new Error('detached'));
     for (const end of ends) await expect(end).rejects.toThrow('detached');
     await new Promise(setImmediate);
