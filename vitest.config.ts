@@ -1,7 +1,9 @@
 import { defineConfig } from 'vitest/config';
 
+const slow = ['test/e2e/**/*.test.ts', 'test/python/**/*.test.ts', 'test/**/*.slow.test.ts'];
+
 /**
- * `fast` needs nothing but Node: no Python environment, no browser. `slow` is everything else.
+ * `fast` needs nothing but Node: no Python environment, no browser, no patience. `slow` is everything else.
  */
 export default defineConfig({
   test: {
@@ -12,14 +14,14 @@ export default defineConfig({
         test: {
           name: 'fast',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/e2e/**', 'test/python/**'],
+          exclude: slow,
           testTimeout: 20_000,
         },
       },
       {
         test: {
           name: 'slow',
-          include: ['test/e2e/**/*.test.ts', 'test/python/**/*.test.ts'],
+          include: slow,
           testTimeout: 600_000,
           hookTimeout: 600_000,
           fileParallelism: false,

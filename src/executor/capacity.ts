@@ -33,7 +33,14 @@ export interface Lease {
 }
 
 /** Something there is a limited number of. */
-export type Room = 'server' | 'light processes' | 'heavy tasks' | 'memory' | 'GPU' | `user ${string}` | `task ${string}`;
+export type Room =
+  | 'server'
+  | 'light processes'
+  | 'heavy tasks'
+  | 'memory'
+  | 'GPU'
+  | `user ${string}`
+  | `task ${string}`;
 
 /** Lends the machine's cores, memory and GPUs to attempts. */
 export interface Capacity {

@@ -91,7 +91,7 @@ interface Turn {
   /** What came into being in it: the journal has it only once the turn is written. */
   resources: Map<string, Resource>;
   /** What follows once the events are on the disk. */
-  then: (() => void)[];
+  acts: (() => void)[];
 }
 
 const lookForRoomMs = 1000;
@@ -146,7 +146,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
 
   function turn(): void {
     if (mode === 'closed' || unwritten !== undefined) return;
-    const next: Turn = { timeMs: clock.now(), events: [], resources: new Map(), then: [] };
+    const next: Turn = { timeMs: clock.now(), events: [], resources: new Map(), acts: [] };
     takeIn(next);
     settle(next);
     write(next);
@@ -183,15 +183,15 @@ export function createExecutor(options: ExecutorOptions): Executor {
     if (event.type === 'attempt_failed') holdBack(run, event.node_id, next);
     if (event.type === 'task_succeeded') {
       for (const resource of Object.values(event.resources)) next.resources.set(resource.resource_id, resource);
-      next.then.push(() => void releaseAttempt(attempts.folder(event.attempt_id)).catch(onBug));
+      next.acts.push(() => void releaseAttempt(attempts.folder(event.attempt_id)).catch(onBug));
     }
   }
 
-  function holdBack(run: PipelineRun, nodeId: string, { then }: Pick<Turn, 'then'>): void {
+  function holdBack(run: PipelineRun, nodeId: string, { acts }: Pick<Turn, 'acts'>): void {
     const task = run.tasks.get(nodeId);
     const delayMs = task?.backoff?.delayMs;
     if (task === undefined || delayMs === undefined) return;
-    then.push(() => wakeAfter(run, task, delayMs));
+    acts.push(() => wakeAfter(run, task, delayMs));
   }
 
   function wakeAfter(run: PipelineRun, task: TaskRun, delayMs: number): void {
@@ -264,7 +264,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
       ...(gpus.length > 0 && { gpus: [...gpus] }),
       ...(reuseKey !== undefined && { reuse_key: reuseKey }),
     });
-    next.then.push(() => attempts.start(run, task, lease, previous));
+    next.acts.push(() => attempts.start(run, task, lease, previous));
   }
 
   /** Writes a turn and then acts on it. Without room on the disk it waits, and everything with it. */
@@ -276,7 +276,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
       mode = 'closed';
       return onFatal(error);
     }
-    for (const act of next.then) act();
+    for (const act of next.acts) act();
     written.resolve();
     written = Promise.withResolvers();
   }

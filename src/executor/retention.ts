@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Journal, Retention } from './journal.ts';
 
 export interface RetentionOptions {
@@ -21,8 +22,7 @@ const everyMs = 3600 * 1000;
  * @returns what ends it
  */
 export function startRetention({ journal, keepDays, removeAttempt, onBug }: RetentionOptions): () => Promise<void> {
-  let isStopped = false;
-  let timer: NodeJS.Timeout | undefined;
+  const stop = new AbortController();
 
   async function look(): Promise<void> {
     const rule: Retention = {
@@ -30,26 +30,23 @@ export function startRetention({ journal, keepDays, removeAttempt, onBug }: Rete
       thinBeforeMs: Date.now() - thinAfterMs,
       forgetBeforeMs: keepDays === undefined ? undefined : Date.now() - keepDays * dayMs,
     };
-    while (!isStopped) {
-      const done = journal.compactNext(rule);
-      if (done === undefined) break;
+    for (let done = journal.compactNext(rule); done !== undefined; done = journal.compactNext(rule)) {
       for (const attemptId of done.attemptIds) await removeAttempt(attemptId);
       await new Promise(setImmediate);
+      if (stop.signal.aborted) return;
     }
   }
 
-  function lookAndWait(): Promise<void> {
-    return look()
-      .catch(onBug)
-      .then(() => {
-        if (!isStopped) timer = setTimeout(() => void (looking = lookAndWait()), everyMs).unref();
-      });
+  async function lookEachHour(): Promise<void> {
+    while (!stop.signal.aborted) {
+      await look().catch(onBug);
+      await sleep(everyMs, undefined, { signal: stop.signal, ref: false }).catch(() => undefined);
+    }
   }
 
-  let looking = lookAndWait();
-  return async () => {
-    isStopped = true;
-    clearTimeout(timer);
-    await looking;
+  const looking = lookEachHour();
+  return () => {
+    stop.abort();
+    return looking;
   };
 }

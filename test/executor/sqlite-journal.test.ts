@@ -159,7 +159,9 @@ describe('retention', () => {
     expect(steps('p1')).toHaveLength(100);
     expect(steps('p1').slice(-2)).toEqual([990, 1000]);
     expect(steps('p2')).toHaveLength(50);
-    const others = journal.read({ after: 0, limit: 10_000, pipelineId: 'p1' }).filter(({ type }) => type !== 'task_progress');
+    const others = journal
+      .read({ after: 0, limit: 10_000, pipelineId: 'p1' })
+      .filter(({ type }) => type !== 'task_progress');
     expect(others.map(({ type }) => type)).toEqual([
       'pipeline_submitted',
       'task_started',

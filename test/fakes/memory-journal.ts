@@ -29,19 +29,23 @@ export function createMemoryJournal(onFrame: (frame: Frame) => void = () => {}):
   const latestByKey = new Map<string, Result>();
   const listeners = new Set<() => void>();
 
-  function project(frame: Frame): void {
-    if ('pipeline_id' in frame) ofPipeline.get(frame.pipeline_id)?.push(frame);
+  function keepPipeline(frame: Frame): void {
     if (frame.type === 'pipeline_submitted') {
       const { pipeline_id, user_id, time } = frame;
-      const summary = { pipeline_id, user_id, conversation_id: null, name: null, submitted_at: time, finished_at: null };
-      pipelines.set(pipeline_id, { ...summary, state: 'running' });
-      ofPipeline.set(pipeline_id, [frame]);
+      const nothing = { conversation_id: null, name: null, finished_at: null };
+      pipelines.set(pipeline_id, { pipeline_id, user_id, ...nothing, submitted_at: time, state: 'running' });
+      ofPipeline.set(pipeline_id, []);
       for (const taskId of Object.values(frame.task_ids)) pipelineOfTask.set(taskId, pipeline_id);
     } else if (frame.type === 'pipeline_retried' || frame.type === 'pipeline_finished') {
       const summary = pipelines.get(frame.pipeline_id);
       const state = frame.type === 'pipeline_finished' ? frame.state : 'running';
       if (summary !== undefined) pipelines.set(frame.pipeline_id, { ...summary, state });
-    } else if (frame.type === 'task_started') {
+    }
+    if ('pipeline_id' in frame) ofPipeline.get(frame.pipeline_id)?.push(frame);
+  }
+
+  function keepResult(frame: Frame): void {
+    if (frame.type === 'task_started') {
       const { task_id, task_name, reuse_key, inputs, pipeline_id } = frame;
       results.set(task_id, { task_id, task_name, reuse_key, inputs, pipeline_id });
     } else if (frame.type === 'task_succeeded') {
@@ -62,7 +66,8 @@ export function createMemoryJournal(onFrame: (frame: Frame) => void = () => {}):
       const added = events.map((event, index): Frame => ({ seq: frames.length + index + 1, time, ...event }));
       for (const frame of added) {
         frames.push(frame);
-        project(frame);
+        keepPipeline(frame);
+        keepResult(frame);
         onFrame(frame);
         if (frame.type !== 'pipeline_submitted' || submission === undefined) continue;
         const { userId, key, request } = submission;

@@ -62,12 +62,20 @@ export function createRules(): Rules {
     switch (frame.type) {
       case 'task_started':
         must(node.state === 'waiting', frame, 'only what waits is started');
-        must(node.dependsOn.every((name) => done(run, name)), frame, 'what it depends on has succeeded');
+        must(
+          node.dependsOn.every((name) => done(run, name)),
+          frame,
+          'what it depends on has succeeded',
+        );
         Object.assign(node, { state: 'running', attemptId: frame.attempt_id, offset: 0 });
         return;
       case 'task_reused':
         must(node.state === 'waiting', frame, 'only what waits is reused');
-        must(node.dependsOn.every((name) => done(run, name)), frame, 'what it depends on has succeeded');
+        must(
+          node.dependsOn.every((name) => done(run, name)),
+          frame,
+          'what it depends on has succeeded',
+        );
         node.state = 'succeeded';
         return;
       case 'task_progress':

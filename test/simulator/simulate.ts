@@ -118,24 +118,32 @@ export async function simulate(seed: number, steps: number, keepTrace = false): 
     begin();
   }
 
+  /** Something that is not in the schedule: a fault, or what a user does. */
   function act(): void {
     const choice = random.next();
-    const { frames } = journal;
-    const recent = frames.length === 0 ? undefined : frames[frames.length - 1 - random.below(Math.min(200, frames.length))];
-    const pipelineId = recent !== undefined && 'pipeline_id' in recent ? recent.pipeline_id : undefined;
+    if (choice < 0.12) return crash();
+    if (choice < 0.16) return timeline.setWallClock((random.below(3) - 1) * dayMs);
+    if (choice < 0.2) {
+      journal.isFull = !journal.isFull;
+      return;
+    }
+    if (!isReady) return;
     try {
-      if (choice < 0.12) return crash();
-      if (!isReady) return;
-      if (choice < 0.16) timeline.setWallClock((random.below(3) - 1) * dayMs);
-      else if (choice < 0.2) journal.isFull = !journal.isFull;
-      else if (choice < 0.3 && pipelineId !== undefined) executor.cancel(pipelineId, 'ann');
-      else if (choice < 0.4 && pipelineId !== undefined) executor.retry(pipelineId, 'ann');
-      else if (rules.open().length < mostOpen) submit();
+      order(choice);
     } catch (error) {
       // What is refused changes nothing; the rules see to that.
       const { code } = error as { code?: unknown };
       if (!['disk_full', 'still_running', 'nothing_to_retry'].includes(String(code))) throw error;
     }
+  }
+
+  function order(choice: number): void {
+    const { frames } = journal;
+    const recent = frames.at(-1 - random.below(Math.min(200, frames.length)));
+    const pipelineId = recent !== undefined && 'pipeline_id' in recent ? recent.pipeline_id : undefined;
+    if (choice < 0.3 && pipelineId !== undefined) executor.cancel(pipelineId, 'ann');
+    else if (choice < 0.4 && pipelineId !== undefined) executor.retry(pipelineId, 'ann');
+    else if (rules.open().length < mostOpen) submit();
   }
 
   function submit(): void {
