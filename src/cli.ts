@@ -13,6 +13,7 @@ const usage = `Trainyard turns a sentence into a running ML pipeline.
   trainyard plan --batch               JSON lines {id, turns} from stdin to {id, replies}
   trainyard submit FILE [--wait]       run a pipeline given as JSON
       --input NAME=VALUE               a global input beside the file's own (repeatable)
+      --fresh                          run again what an earlier run has a result of
   trainyard status [ID]                how pipelines stand
   trainyard tasks [NAME]               what tasks there are, or one of them
   trainyard demo                       finetune, quantize and evaluate the built-in model
@@ -25,6 +26,7 @@ Exit codes: 0 succeeded, 1 failed, 2 wrong input, 130 interrupted.`;
 const options = {
   json: { type: 'boolean', default: false },
   wait: { type: 'boolean', default: false },
+  fresh: { type: 'boolean', default: false },
   batch: { type: 'boolean', default: false },
   help: { type: 'boolean', short: 'h', default: false },
   input: { type: 'string', multiple: true, default: [] as string[] },
@@ -46,7 +48,7 @@ async function main(): Promise<number> {
     case 'plan':
       return values.batch ? commands.planBatch(context) : commands.plan(required(rest, 'plan "<message>"'), context);
     case 'submit':
-      return commands.submit(required(rest, 'submit FILE'), values.input, values.wait, context);
+      return commands.submit(required(rest, 'submit FILE'), values.input, values, context);
     case 'status':
       return commands.status(rest[0], context);
     case 'tasks':

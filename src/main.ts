@@ -30,10 +30,10 @@ import { createEstimator, type Estimator } from './services/estimates.ts';
 import { createPipelineService } from './services/pipelines.ts';
 import type { Services } from './services/services.ts';
 import { createTaskService } from './services/tasks.ts';
-import { createVersions } from './task-versions.ts';
 import { checkFile, openFile } from './sqlite-file.ts';
 import { createArtifactStore } from './store/artifact-store.ts';
 import { contentOf } from './store/content-of.ts';
+import { createVersions } from './task-versions.ts';
 import { createHttpApp } from './transports/http.ts';
 import { listen } from './transports/listen.ts';
 import { addWebSocket } from './transports/ws.ts';
@@ -218,7 +218,10 @@ function limitsOf(config: Config, catalogue: Catalogue): CapacityLimits {
   const names = [...catalogue.values()].flatMap((task) => [task.name, task.type]);
   const unknown = Object.keys(config.taskLimits).find((name) => !names.includes(name));
   if (unknown !== undefined) {
-    throw new UserError('wrong_configuration', `TRAINYARD_TASK_LIMITS names "${unknown}".${suggestion(unknown, names)}`);
+    throw new UserError(
+      'wrong_configuration',
+      `TRAINYARD_TASK_LIMITS names "${unknown}".${suggestion(unknown, names)}`,
+    );
   }
   return {
     heavyTasks: config.maxTasks,

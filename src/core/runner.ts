@@ -34,7 +34,8 @@ type Message = Pick<EventOf<'task_message'>, 'type' | 'level' | 'text'>;
 export interface FollowOptions {
   /** Bytes of `events.jsonl` that were read before, by this process or by one before it. */
   fromOffset: number;
-  onReport: (report: AttemptReport) => void;
+  /** Where it returns a promise, nothing more is read before that settles: then there is too much to be written. */
+  onReport: (report: AttemptReport) => Promise<void> | void;
   /** Aborting stops the task: SIGTERM, the grace period, SIGKILL. `follow` then throws the signal's reason. */
   signal: AbortSignal;
   /** Aborting ends the following and lets the task go on, where it can. `follow` then throws the reason. */

@@ -59,7 +59,7 @@ const lookForRoomMs = 2000;
 const nothing: ReadonlyMap<string, Resource> = new Map();
 
 type AttemptIds = ReturnType<typeof idsOf> & { attempt_id: string };
-type Context = { onReport: (report: AttemptReport) => Promise<void> | undefined; readonly signal: AbortSignal };
+type Context = { onReport: (report: AttemptReport) => Promise<void> | void; readonly signal: AbortSignal };
 type Begin = (context: Context) => Promise<RunningAttempt>;
 
 interface Live {
@@ -126,7 +126,7 @@ export function createAttempts(options: AttemptsOptions): Attempts {
       });
       const following = { fromOffset: task.offset, onReport, signal: stop.signal, detach: detach.signal };
       const result = await running.follow(following);
-      const tell = (text: string) => onReport({ type: 'task_message', level: 'warning', text });
+      const tell = (text: string) => void onReport({ type: 'task_message', level: 'warning', text });
       const kept = await whenThereIsRoom(() => keepResult(store, task.node.task, result), stop.signal, tell);
       return { type: 'task_succeeded', ...ids, ...kept, seconds: seconds() };
     }

@@ -423,6 +423,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
       if (drainMs > 0) await attempts.finishInProcess(drainMs);
       turn();
       mode = 'closed';
+      written.resolve();
       for (const forget of timers) forget();
       await attempts.close();
     },

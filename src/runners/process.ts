@@ -122,7 +122,7 @@ function runningAttempt(attempt: Attempt, work: Work, freeBytes: (folder: string
     async follow({ fromOffset, onReport, signal, detach }) {
       const reader = createReportReader(folder, fromOffset);
       const tell = async () => {
-        for await (const report of reader.newReports()) onReport(report);
+        for await (const report of reader.newReports()) await onReport(report);
       };
       try {
         const wake = AbortSignal.any([signal, detach, work.ended]);

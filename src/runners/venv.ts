@@ -30,7 +30,7 @@ export function environmentMaker(options: Omit<VenvOptions, 'store' | 'taskEnvir
       requirements: [...requirements],
       ...(pythonVersion !== undefined && { pythonVersion }),
       env: options.toolEnvironment,
-      onProgress: (text) => onReport({ type: 'task_message', level: 'info', text }),
+      onProgress: (text) => void onReport({ type: 'task_message', level: 'info', text }),
       signal,
     });
 }

@@ -58,6 +58,8 @@ export interface PipelineService {
   submit(pipeline: unknown, caller: Caller, options?: Omit<SubmitRequest, 'userId'>): Submitted;
   submitTask(taskName: string, inputs: unknown, caller: Caller): Submitted;
   list(caller: Caller): PipelineSummary[];
+  /** Why nothing goes on at the moment, such as a full disk. */
+  pausedBy(): TaskError | undefined;
   /** Of the latest pipeline when no id is given. @throws UserError `unknown_pipeline`. */
   status(id: string | undefined, caller: Caller): PipelineStatus;
   cancel(id: string | undefined, caller: Caller): PipelineStatus;
@@ -121,6 +123,7 @@ export function createPipelineService(options: PipelineServiceOptions): Pipeline
       return this.submit({ name: taskName, nodes: [node] }, caller);
     },
 
+    pausedBy: executor.pausedBy,
     list: ({ userId }) => journal.pipelines({ userId, limit: listLimit }),
     status: (id, caller) => statusOf(runOf(id, caller), executor),
 

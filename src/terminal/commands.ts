@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline/promises';
 import { UserError } from '../core/errors.ts';
-import type { Pipeline } from '../core/pipeline.ts';
+import { type Pipeline, pipelineSchema } from '../core/pipeline.ts';
 import type { Reply } from '../core/reply.ts';
 import type { Submitted } from '../executor/executor.ts';
 import type { PipelineSummary } from '../executor/journal.ts';
@@ -139,10 +139,11 @@ function parseCase(line: string, number: number): Case {
 export async function submit(
   file: string,
   inputs: readonly string[],
-  wait: boolean,
+  { wait, fresh }: { wait: boolean; fresh: boolean },
   context: CommandContext,
 ): Promise<number> {
-  const pipeline = addInputs(await readPipeline(file), inputs);
+  const written = addInputs(await readPipeline(file), inputs);
+  const pipeline = fresh ? runAfresh(written) : written;
   await using client = await openClient(context.config);
   context.signal.throwIfAborted();
   const submitted = await submitAsking(client, pipeline, context);
@@ -159,6 +160,12 @@ export async function submit(
   const status = await followPipeline(client, submitted.pipeline_id, { nodes }, context);
   if (context.json) context.print({ ...submitted, status });
   return exitCodeOf(status, context);
+}
+
+/** The pipeline with nothing taken from earlier runs; what is no pipeline stays as it is. */
+function runAfresh(pipeline: unknown): unknown {
+  const parsed = pipelineSchema.safeParse(pipeline);
+  return parsed.success ? { ...parsed.data, policy: { ...parsed.data.policy, reuse: false } } : pipeline;
 }
 
 /** Asks a person for inputs that the file leaves open; without one, says how to give them. */

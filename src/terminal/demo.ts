@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { formatBytes, formatSeconds } from '../core/format.ts';
 import type { Pipeline } from '../core/pipeline.ts';
 import { ensurePythonEnvironment } from '../runners/python-environment.ts';
 import type { PipelineStatus } from '../services/pipelines.ts';
@@ -7,7 +8,6 @@ import { type Client, openClient } from './client.ts';
 import { converse } from './commands.ts';
 import { type CommandContext, exitCodeOf, exitCodes } from './context.ts';
 import { followPipeline } from './follow.ts';
-import { formatBytes, formatSeconds } from '../core/format.ts';
 
 const sentence = 'Finetune tiny-llama on squad-mini, then quantize and evaluate';
 const baseModel = 'builtin:tiny-llama';

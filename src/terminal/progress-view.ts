@@ -1,8 +1,8 @@
 import { styleText } from 'node:util';
 import { createLogUpdate } from 'log-update';
 import type { Frame } from '../core/events.ts';
-import type { Pipeline } from '../core/pipeline.ts';
 import { formatCount, formatSeconds } from '../core/format.ts';
+import type { Pipeline } from '../core/pipeline.ts';
 
 interface NodeView {
   name: string;

@@ -5,7 +5,7 @@ import { bodyLimit } from 'hono/body-limit';
 import { HTTPException } from 'hono/http-exception';
 import { secureHeaders } from 'hono/secure-headers';
 import { z } from 'zod';
-import { UserError } from '../core/errors.ts';
+import { RetryableError, UserError } from '../core/errors.ts';
 import { taskTypeSchema } from '../core/task.ts';
 import { localUser } from '../services/local-user.ts';
 import type { Services } from '../services/services.ts';
@@ -38,7 +38,10 @@ export function createHttpApp({ services, webDirectory, version, ready }: HttpOp
   app.onError(sendError);
   app.notFound((c) => c.json({ error: { code: 'not_found', message: `There is nothing at ${c.req.path}.` } }, 404));
 
-  app.get('/healthz', (c) => c.json({ status: 'ok', version }));
+  app.get('/healthz', (c) => {
+    const reason = pipelines.pausedBy();
+    return c.json({ status: reason === undefined ? 'ok' : 'paused', version, ...(reason && { reason }) });
+  });
   app.get('/api/tasks', (c) => {
     const type = c.req.query('filter_type');
     return c.json({ tasks: tasks.list(type === undefined ? undefined : parseType(type)) });
@@ -121,6 +124,8 @@ function tooLarge(c: Context): Response {
   return c.json({ error: { code: 'too_large', message: 'The body has more than 16 MiB.' } }, 413);
 }
 
+const retryAfterSeconds = 5;
+
 const statusOfCode: Record<string, 404 | 409> = {
   unknown_pipeline: 404,
   unknown_task: 404,
@@ -134,6 +139,9 @@ const statusOfCode: Record<string, 404 | 409> = {
 function sendError(error: Error, c: Context): Response {
   if (error instanceof HTTPException) {
     return c.json({ error: { code: 'refused', message: error.message } }, error.status);
+  }
+  if (error instanceof RetryableError) {
+    return c.json({ error: clientError(error) }, 503, { 'retry-after': String(retryAfterSeconds) });
   }
   const status = error instanceof UserError ? (statusOfCode[error.code] ?? 400) : 500;
   return c.json({ error: clientError(error) }, status);
