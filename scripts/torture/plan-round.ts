@@ -136,11 +136,13 @@ function planNode(random: Random, key: string, node_id: string): PipelineNode {
     return { node_id, task_name: 'light', inputs: { name, behaviour, ms: random.between(0, 60) } };
   }
   const odd = random.chance(0.25);
+  // Some last longer than it takes a server to come back.
+  const stepMs = random.chance(0.25) ? random.between(60, 150) : random.between(1, 40);
   const inputs = {
     name,
     behaviour: odd ? random.pick(behaviours) : 'works',
     steps: name === shared ? 2 : random.between(1, 20),
-    step_ms: name === shared ? 2 : random.between(1, 40),
+    step_ms: name === shared ? 2 : stepMs,
     ignores_sigterm: random.chance(0.2),
     has_child: random.chance(0.2),
   };
