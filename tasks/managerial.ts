@@ -66,14 +66,18 @@ export const managerialTasks: readonly Task[] = [
   ),
   manage(
     'retry',
-    'Go on from the failed nodes of a pipeline',
-    ['retry pipeline_abc123', 'retry with batch size 4'],
+    'Go on from the failed nodes of a pipeline, or run all of it anew',
+    ['retry pipeline_abc123', 'retry with batch size 4', 'run it again from scratch'],
     z.strictObject({
       id: id.optional(),
       inputs: z
         .record(z.string(), z.json())
         .optional()
         .describe('Other values for inputs of what has not succeeded, such as a smaller batch_size'),
+      fresh: z
+        .boolean()
+        .optional()
+        .describe('Run every step anew as another pipeline, with no result of an earlier run'),
     }),
   ),
   manage(

@@ -68,4 +68,10 @@ export function overrideInputs(pipeline: Pipeline, inputs: NodeInputs): Pipeline
   return { ...pipeline, nodes: pipeline.nodes.map(override) };
 }
 
+/** The pipeline with every node run, whatever earlier runs have of it. */
+export function withoutReuse(pipeline: Pipeline): Pipeline {
+  const nodes = pipeline.nodes.map(({ policy: { reuse: _, ...policy } = {}, ...node }) => ({ ...node, policy }));
+  return { ...pipeline, policy: { ...pipeline.policy, reuse: false }, nodes };
+}
+
 export type JsonValue = z.core.util.JSONType;

@@ -394,7 +394,13 @@ export function createExecutor(options: ExecutorOptions): Executor {
       const run = existingRun(pipelineId);
       if (run.state === 'running') throw new UserError('still_running', `${pipelineId} is still running.`);
       if (run.state === 'succeeded') {
-        throw new UserError('nothing_to_retry', `Every node of ${pipelineId} has succeeded; nothing is to be retried.`);
+        throw new UserError(
+          'nothing_to_retry',
+          `Every node of ${pipelineId} has succeeded; nothing is to be retried.`,
+          {
+            hint: 'Say "run it again from scratch" to run all of it anew.',
+          },
+        );
       }
       const others = inputs === undefined ? {} : { inputs };
       order(run, { type: 'pipeline_retried', ...pipelineIds(run), user_id: userId, ...others });

@@ -53,6 +53,10 @@ export function createActions(catalogue: Catalogue, tasks: TaskService, pipeline
     },
     retry: (args, caller) => {
       const inputs = z.record(z.string(), z.json()).optional().parse(args.inputs);
+      if (args.fresh === true) {
+        const status = pipelines.runAfresh(idOf(args), caller, inputs);
+        return answer(status, `Every step runs anew, as ${status.pipeline_id}.`);
+      }
       const status = pipelines.retry(idOf(args), caller, inputs);
       return answer(status, `${status.pipeline_id} goes on from what did not succeed.`);
     },

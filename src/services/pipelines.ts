@@ -5,7 +5,7 @@ import { type CheckedPipeline, checkPipeline } from '../core/check-pipeline.ts';
 import { type TaskError, UserError } from '../core/errors.ts';
 import type { Estimate } from '../core/estimate.ts';
 import type { Usage } from '../core/events.ts';
-import { type JsonValue, type NodeInputs, overrideInputs, pipelineSchema } from '../core/pipeline.ts';
+import { type JsonValue, type NodeInputs, overrideInputs, pipelineSchema, withoutReuse } from '../core/pipeline.ts';
 import type { Catalogue } from '../core/task.ts';
 import type { Room } from '../executor/capacity.ts';
 import type { Executor, SubmitRequest, Submitted } from '../executor/executor.ts';
@@ -68,6 +68,8 @@ export interface PipelineService {
    * it, else to the nodes that wait. @throws UserError where none takes one, or for a value that does not fit.
    */
   retry(id: string | undefined, caller: Caller, inputs?: Record<string, JsonValue>): PipelineStatus;
+  /** The same pipeline as another one, with no result of an earlier run, and with other values where some are given. */
+  runAfresh(id: string | undefined, caller: Caller, inputs?: Record<string, JsonValue>): PipelineStatus;
   /** Two pipelines or more side by side; by default the caller's last two. */
   compare(ids: readonly string[] | undefined, caller: Caller): RunComparison;
   /** The last lines of a task run's log; of a pipeline, of the node that failed or ran last. */
@@ -135,12 +137,20 @@ export function createPipelineService(options: PipelineServiceOptions): Pipeline
 
     retry(id, caller, inputs = {}) {
       const run = runOf(id, caller);
-      const others = inputsByNode(run, namesWrittenOut(inputs, fullName));
+      const others = inputsByNode(toBeRun(run), namesWrittenOut(inputs, fullName));
       if (others !== undefined) {
         admit(checkPipeline(overrideInputs(run.checked.pipeline, others), catalogue));
       }
       executor.retry(run.pipeline_id, caller.userId, others);
       return statusOf(runOf(run.pipeline_id, caller), executor);
+    },
+
+    runAfresh(id, caller, inputs = {}) {
+      const { checked, conversation_id: conversationId, tasks } = runOf(id, caller);
+      const others = inputsByNode([...tasks.values()], namesWrittenOut(inputs, fullName)) ?? {};
+      const { pipeline_id: _, ...pipeline } = overrideInputs(checked.pipeline, others);
+      const submitted = this.submit(withoutReuse(pipeline), caller, { conversationId });
+      return this.status(submitted.pipeline_id, caller);
     },
 
     compare(ids, caller) {
@@ -159,25 +169,27 @@ export function createPipelineService(options: PipelineServiceOptions): Pipeline
   };
 }
 
-function inputsByNode(run: PipelineRun, inputs: Record<string, JsonValue>): NodeInputs | undefined {
+/** What of a pipeline a retry runs. */
+function toBeRun({ tasks }: PipelineRun): TaskRun[] {
+  return [...tasks.values()].filter(({ state }) => state !== 'succeeded');
+}
+
+function inputsByNode(tasks: readonly TaskRun[], inputs: Record<string, JsonValue>): NodeInputs | undefined {
   const byNode: NodeInputs = {};
   const empty = Object.keys(inputs).find((input) => inputs[input] === null);
   if (empty !== undefined) throw new UserError('wrong_input', `A retry needs a value for ${empty}, and null is none.`);
   for (const [input, value] of Object.entries(inputs)) {
-    for (const { node } of takersOf(run, input)) byNode[node.node_id] = { ...byNode[node.node_id], [input]: value };
+    for (const { node } of takersOf(tasks, input)) byNode[node.node_id] = { ...byNode[node.node_id], [input]: value };
   }
   return Object.keys(byNode).length > 0 ? byNode : undefined;
 }
 
 /** The nodes that a retry may give another value of this input: what failed comes first. */
-function takersOf(run: PipelineRun, input: string): TaskRun[] {
-  const takers = [...run.tasks.values()].filter(
-    ({ node, state }) =>
-      state !== 'succeeded' && node.task.inputFields.has(input) && !Object.hasOwn(node.sources, input),
-  );
+function takersOf(tasks: readonly TaskRun[], input: string): TaskRun[] {
+  const takers = tasks.filter(({ node }) => node.task.inputFields.has(input) && !Object.hasOwn(node.sources, input));
   const failed = takers.filter(({ state }) => state === 'failed');
   if (takers.length > 0) return failed.length > 0 ? failed : takers;
-  throw new UserError('no_such_input', `No step of ${run.pipeline_id} that is still to run takes ${input}.`, {
+  throw new UserError('no_such_input', `No step of it that is still to run takes ${input}.`, {
     hint: 'Steps that have succeeded keep what they ran with; start a new run to change them.',
   });
 }

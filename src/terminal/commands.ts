@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline/promises';
 import { UserError } from '../core/errors.ts';
-import { type Pipeline, pipelineSchema } from '../core/pipeline.ts';
+import { type Pipeline, pipelineSchema, withoutReuse } from '../core/pipeline.ts';
 import type { Reply } from '../core/reply.ts';
 import type { Submitted } from '../executor/executor.ts';
 import type { PipelineSummary } from '../executor/journal.ts';
@@ -165,7 +165,7 @@ export async function submit(
 /** The pipeline with nothing taken from earlier runs; what is no pipeline stays as it is. */
 function runAfresh(pipeline: unknown): unknown {
   const parsed = pipelineSchema.safeParse(pipeline);
-  return parsed.success ? { ...parsed.data, policy: { ...parsed.data.policy, reuse: false } } : pipeline;
+  return parsed.success ? withoutReuse(parsed.data) : pipeline;
 }
 
 /** Asks a person for inputs that the file leaves open; without one, says how to give them. */

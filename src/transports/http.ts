@@ -57,8 +57,9 @@ export function createHttpApp({ services, webDirectory, version, ready }: HttpOp
   app.get('/api/pipelines/:id', (c) => c.json(pipelines.status(c.req.param('id'), localUser)));
   app.post('/api/pipelines/:id/cancel', (c) => c.json(pipelines.cancel(c.req.param('id'), localUser)));
   app.post('/api/pipelines/:id/retry', async (c) => {
-    const { inputs } = parseBody(retrySchema, await readOptionalJson(c));
-    return c.json(pipelines.retry(c.req.param('id'), localUser, inputs));
+    const { inputs, fresh } = parseBody(retrySchema, await readOptionalJson(c));
+    const again = fresh ? pipelines.runAfresh : pipelines.retry;
+    return c.json(again.call(pipelines, c.req.param('id'), localUser, inputs));
   });
   app.get('/api/pipelines/:id/log', async (c) => c.json(await pipelines.logs(c.req.param('id'), localUser)));
   app.post('/api/conversations/:id/messages', async (c) => {
@@ -81,7 +82,10 @@ export function createHttpApp({ services, webDirectory, version, ready }: HttpOp
 }
 
 const messageSchema = z.object({ text: z.string(), message_id: z.string().max(200).optional() });
-const retrySchema = z.strictObject({ inputs: z.record(z.string(), z.json()).optional() });
+const retrySchema = z.strictObject({
+  inputs: z.record(z.string(), z.json()).optional(),
+  fresh: z.boolean().optional(),
+});
 const answerSchema = z.object({ question_id: z.string(), values: z.record(z.string(), z.string().max(2000)) });
 
 const longestId = 200;

@@ -118,3 +118,25 @@ describe('runs that are compared', () => {
     await expect(act('compare_runs', { ids: [id, id] }, { userId: 'bob' })).rejects.toThrow(/There is no pipeline/);
   });
 });
+
+describe('a run that is to begin from scratch', () => {
+  it('runs every step anew as another pipeline, and takes nothing from an earlier one', async () => {
+    const id = await run({});
+    const reply = await understood(`rerun ${id} from scratch`);
+    if (reply.kind !== 'action') throw new Error(reply.text);
+    expect(reply.action).toEqual({ name: 'retry', args: { id, fresh: true } });
+    const { data } = await act(reply.action.name, reply.action.args, ann);
+    const { pipeline_id } = data as { pipeline_id: string };
+    expect(pipeline_id).not.toBe(id);
+    await workshop.frame(pipeline_id, 'pipeline_finished');
+    expect(workshop.frames(pipeline_id).filter(({ type }) => type === 'task_started')).toHaveLength(2);
+  });
+
+  it('may have other values', async () => {
+    const id = await run({ steps: 1 });
+    const { data } = await act('retry', { id, fresh: true, inputs: { steps: 2 } }, ann);
+    const { pipeline_id } = data as { pipeline_id: string };
+    await workshop.frame(pipeline_id, 'pipeline_finished');
+    expect(workshop.executor.run(pipeline_id)?.tasks.get('tune')?.inputs).toMatchObject({ steps: 2 });
+  });
+});

@@ -127,12 +127,14 @@ export function readRunRequest(message: Message): Command | undefined {
 }
 
 function readRetry(message: Message, args: Record<string, string>): Command | undefined {
-  const { said, id, tasks } = message;
+  const { said, id, tasks, context } = message;
   const aboutRun = id !== undefined || tasks.length === 0;
+  const isFresh = aboutRun && afresh.test(said);
+  if (isFresh && context.submitted && reusesNothing.test(said)) return action('retry', { ...args, fresh: true });
   if (saysAgain.test(said) || !(tryAgain.in(said) || (aboutRun && retry.in(said)))) return undefined;
   const mood = moodOf(said, retryWords) ?? 'order';
   if (mood !== 'order') return unordered('retry', message, mood);
-  return vague.test(said) ? askValue : action('retry', args);
+  return vague.test(said) ? askValue : action('retry', isFresh ? { ...args, fresh: true } : args);
 }
 
 function readCancel(message: Message, args: Record<string, string>): Command | undefined {
@@ -143,6 +145,12 @@ function readCancel(message: Message, args: Record<string, string>): Command | u
   return action('cancel', args);
 }
 
+/** Every step is to run anew, whatever an earlier run has of it. */
+const afresh =
+  /\b(?:from scratch|afresh|anew|from the (?:start|beginning)|without (?:re-?us\w*|(?:the |any )?cach\w*)|no cach\w*|ignor\w* (?:the |any |all )*(?:earlier|previous|cached|old) \w+|(?:not|never) re-?us\w*|force)\b|n't re-?us/;
+/** Said of a run that has been started, this alone asks for another one. */
+const reusesNothing =
+  /^(?:please )?(?:do not|don't|never) re-?use\b|\b(?:run|do|start) (?:it|this|that|everything|all)\b.*\bagain\b/;
 /** "can you try to explain it again" restarts nothing. */
 const saysAgain = /\btry (?:again )?to (?:explain|tell|describe|say|show|answer|understand|help|write|rephrase|be)\b/;
 /** "with a smaller batch size" names no value. */
@@ -194,6 +202,6 @@ function asksCancel({ said, id }: Message): boolean {
   return id !== undefined || rest === '' || theRun.make(rest) || aRun.in(rest);
 }
 
-export function action(name: string, args: Record<string, string>): Command {
+export function action(name: string, args: Record<string, string | boolean>): Command {
   return { type: 'action', name, args };
 }
