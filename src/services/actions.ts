@@ -101,8 +101,8 @@ export function describeStatus(status: PipelineStatus): string {
     if (task.state === 'running' && progress?.total) {
       return `  ${task.node_id}: running, ${Math.round((100 * progress.step) / progress.total)} %`;
     }
-    // What was reused took nothing of what was expected.
-    const taken = describeTaken(task, task.state === 'succeeded' ? task.estimate : undefined);
+    if (task.reused_from !== undefined) return `  ${task.node_id}: reused from ${task.reused_from.pipeline_id}`;
+    const taken = describeTaken(task, task.estimate);
     return `  ${task.node_id}: ${task.state}${taken && ` ${taken}`}`;
   });
   return [`${status.pipeline_id}: ${status.state}`, ...lines].join('\n');

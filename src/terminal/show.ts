@@ -94,7 +94,8 @@ export function resultTable(tasks: readonly TaskStatus[]): string {
 }
 
 /** Time and memory, each beside what was expected. */
-function takenCells({ seconds, usage = {}, estimate }: TaskStatus): string[] {
+function takenCells({ seconds, usage = {}, estimate, reused_from }: TaskStatus): string[] {
+  if (reused_from !== undefined) return ['reused', '', '', ''];
   const cell = (amount: number | null | undefined, format: (value: number) => string) => (amount ? format(amount) : '');
   return [
     cell(seconds, formatSeconds),

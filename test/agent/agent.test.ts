@@ -82,6 +82,14 @@ describe('a plan', () => {
     expect(await say(agent, 'go ahead')).toMatchObject({ kind: 'submitted' });
   });
 
+  test('says what it will take, in words and as figures', async () => {
+    const load_dataset = { seconds: 2, memory_mib: 50, gpu_memory_mib: null, disk_mib: 1, basis: 'size' as const };
+    const assess = () => ({ warnings: [], summary: 'It takes about 2 s.', estimates: { load_dataset } });
+    const reply = await say(create({ assess }), 'finetune gpt2 on squad');
+    expect(reply).toMatchObject({ kind: 'plan', estimates: { load_dataset } });
+    expect(reply.text).toMatch(/ on squad\. It takes about 2 s\.$/);
+  });
+
   test('that this machine cannot run is shown and not started', async () => {
     const { submitted, submit } = recorder();
     const reply = await say(

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { checkPipeline } from '../../src/core/check-pipeline.ts';
 import type { Estimate } from '../../src/core/estimate.ts';
+import { describeStatus } from '../../src/services/actions.ts';
 import { describeTaken, describeTotal, totalOf } from '../../src/services/estimate-words.ts';
 import { fakeCatalogue } from '../fakes/tasks.ts';
 
@@ -57,6 +58,20 @@ describe('a run', () => {
     const onGpu = { ...expected(null, 725), gpu_memory_mib: 20_000 };
     expect(describeTaken({ seconds: 5.04, usage: { peak_gpu_memory_mib: 10_000 } }, onGpu)).toBe(
       'in 5.0 s, 10 GB of GPU memory (expected 21 GB)',
+    );
+  });
+
+  it('stands so in the answer to "status", but for what was reused', () => {
+    const of = (node_id: string) => ({ node_id, task_id: node_id, task_name: 'heavy', state: 'succeeded' as const });
+    const more = { attempts: 1, seconds: 62, estimate: expected(55, 725) };
+    const original = { pipeline_id: 'p_0', task_id: 't_0' };
+    const tasks = [
+      { ...of('tune'), ...more },
+      { ...of('load'), ...more, reused_from: original },
+    ];
+    const status = { pipeline_id: 'p_1', name: null, state: 'succeeded' as const, submitted_at: '', tasks };
+    expect(describeStatus(status)).toBe(
+      'p_1: succeeded\n  tune: succeeded in 1 min 2 s (expected 55 s)\n  load: reused from p_0',
     );
   });
 

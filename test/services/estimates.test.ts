@@ -118,6 +118,7 @@ describe('from the size alone', () => {
     }
     // In float32 a parameter takes four bytes on the disk; quantized, little more than one.
     expect(estimate(large)('finetune').disk_mib).toBeGreaterThan(11_000);
+    expect(estimate(large)('ptq').disk_mib).toBeGreaterThan(1500);
     expect(estimate(large)('ptq').disk_mib).toBeLessThan(2500);
   });
 
@@ -180,7 +181,7 @@ describe('from earlier runs', () => {
   });
 
   it('scales by the work, and takes the run on the same model first', () => {
-    const runs = history({ finetune: [ran(9000, { model_name: 'gpt2' }), ran(140)] });
+    const runs = history({ finetune: [ran(9000, { model_name: 'someone/llama-1.4M', max_steps: 75 }), ran(140)] });
     const seconds = estimate({ load: { max_samples: 1200 } }, machine, runs)('finetune').seconds ?? 0;
     expect(seconds).toBeGreaterThan(60);
     expect(seconds).toBeLessThan(90);

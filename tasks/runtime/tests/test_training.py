@@ -55,6 +55,11 @@ def test_finetune_gives_a_merged_model_and_an_adapter_in_the_dtype_of_the_base(f
     assert finetuned.metrics["validation_loss"] < finetuned.metrics["validation_loss_before"]
 
 
+def test_a_result_tells_the_memory_it_took_and_nothing_of_a_gpu_that_it_had_not(finetuned):
+    assert 200 < finetuned.result["usage"]["peak_memory_mib"] < 8000
+    assert "peak_gpu_memory_mib" not in finetuned.result["usage"]
+
+
 def test_progress_tells_step_total_loss_speed_and_remaining_time(finetuned):
     steps = [event for event in finetuned.events if event["type"] == "progress" and event["phase"] == "train"]
     last = steps[-1]
