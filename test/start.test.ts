@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseConfig } from '../src/config.ts';
-import { openSqliteJournal } from '../src/executor/sqlite-journal.ts';
+import { openSqliteJournal } from '../src/executor/journal/sqlite-journal.ts';
 import { startApp } from '../src/main.ts';
 import { sayTo } from './agent/chat-socket.ts';
 import { says, startScriptedServer, streams } from './agent/scripted-server.ts';

@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { openSqliteJournal } from '../../src/executor/sqlite-journal.ts';
+import { openSqliteJournal } from '../../src/executor/journal/sqlite-journal.ts';
 import { journalFile } from './yard.ts';
 
 interface Row {

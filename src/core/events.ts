@@ -91,6 +91,8 @@ export const eventSchema = z.discriminatedUnion('type', [
     type: z.literal('pipeline_retried'),
     user_id: z.string(),
     inputs: nodeInputsSchema.optional(),
+    /** What is expected with them, by node id. */
+    estimates: z.record(z.string(), estimateSchema).optional(),
   }),
   ofPipeline.extend({
     type: z.literal('pipeline_finished'),

@@ -4,10 +4,10 @@ import type { TrainyardEvent } from '../core/events.ts';
 import type { ArtifactStore, Resource } from '../core/resource.ts';
 import type { Attempt, AttemptReport, Runner, RunningAttempt } from '../core/runner.ts';
 import { resourcePrefixes, type Task, type TaskResult } from '../core/task.ts';
-import type { Capacity, Lease, RoomRequest } from './capacity.ts';
+import type { Capacity, Lease } from './capacity.ts';
 import type { Clock } from './clock.ts';
-import type { Journal } from './journal.ts';
-import { idsOf, type PipelineRun, type TaskRun } from './pipeline-run.ts';
+import type { Journal } from './journal/journal.ts';
+import { idsOf, type PipelineRun, roomFor, type TaskRun } from './pipeline-run.ts';
 import { defaultMaxAttempts, retryDelayMs } from './retry.ts';
 
 /** Why an attempt is stopped when its pipeline is cancelled. */
@@ -197,8 +197,7 @@ export function createAttempts(options: AttemptsOptions): Attempts {
     },
 
     async recover(run, task) {
-      const request: RoomRequest = { task: task.node.task, inputs: task.inputs, userId: run.user_id };
-      const lease = capacity.retake(request, task.gpus);
+      const lease = capacity.retake(roomFor(run, task, task.inputs), task.gpus);
       const attempt = describeAttempt(task, lease.limits);
       const running = await runnerFor(attempt.task).find(attempt);
       const ageMs = running?.ageMs ?? Math.max(0, clock.now() - (task.attemptStartedAtMs ?? clock.now()));

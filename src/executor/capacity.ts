@@ -25,6 +25,8 @@ export interface RoomRequest {
   task: Task;
   inputs: Record<string, unknown>;
   userId: string;
+  /** What it is expected to take; else what its task says it needs. */
+  memoryMib?: number | undefined;
 }
 
 export interface Lease {
@@ -84,6 +86,11 @@ export function createCapacity(machine: Machine, limits: CapacityLimits): Capaci
   const wantsGpu = (task: Task, { gpu }: TaskNeeds) =>
     task.requiresIsolation && gpu !== 'none' && machine.gpus.length > 0;
 
+  const needsOf = ({ task, inputs, memoryMib }: RoomRequest): TaskNeeds => {
+    const needs = task.needs(inputs);
+    return memoryMib === undefined ? needs : { ...needs, memoryMib };
+  };
+
   function lackOf(request: RoomRequest, rooms: readonly Room[], needs: TaskNeeds, closed: ReadonlySet<Room>) {
     const full = rooms.find((room) => closed.has(room) || (used.get(room) ?? 0) >= limitOf(room));
     if (full !== undefined || !request.task.requiresIsolation) return full;
@@ -109,13 +116,13 @@ export function createCapacity(machine: Machine, limits: CapacityLimits): Capaci
 
   return {
     take(request, closed = nothing) {
-      const needs = request.task.needs(request.inputs);
+      const needs = needsOf(request);
       const rooms = countedRooms(request);
       const lack = lackOf(request, rooms, needs, closed);
       if (lack !== undefined) return lack;
       return lend(request, rooms, needs, wantsGpu(request.task, needs) ? [...freeGpus].slice(0, 1) : []);
     },
-    retake: (request, gpus) => lend(request, countedRooms(request), request.task.needs(request.inputs), gpus),
+    retake: (request, gpus) => lend(request, countedRooms(request), needsOf(request), gpus),
   };
 }
 

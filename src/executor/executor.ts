@@ -10,7 +10,7 @@ import type { Catalogue } from '../core/task.ts';
 import { type Attempts, type AttemptsOptions, Cancelled, createAttempts } from './attempts.ts';
 import type { Lease, Room } from './capacity.ts';
 import { type Clock, systemClock } from './clock.ts';
-import type { Journal } from './journal.ts';
+import type { Journal } from './journal/journal.ts';
 import { nextSteps, type Step } from './next-steps.ts';
 import { nodeInputs } from './node-inputs.ts';
 import {
@@ -21,6 +21,7 @@ import {
   type PipelineRun,
   pipelineIds,
   readRun,
+  roomFor,
   type TaskRun,
 } from './pipeline-run.ts';
 import { createReadyQueue, type QueuedTask, type QueuePlace } from './ready-queue.ts';
@@ -33,6 +34,13 @@ export interface SubmitRequest {
   idempotencyKey?: string | undefined;
   /** What is expected of each node, by node id; kept to be compared with what it then took. */
   estimates?: Record<string, Estimate> | undefined;
+}
+
+export interface RetryRequest {
+  /** Other values for some nodes, which have passed the pipeline's check. */
+  inputs?: NodeInputs;
+  /** What is expected of the nodes with them. */
+  estimates?: Record<string, Estimate>;
 }
 
 export interface Submitted {
@@ -49,10 +57,10 @@ export interface Executor {
   /** Stops what runs and drops what waits. Returns false where the pipeline is over already. */
   cancel(pipelineId: string, userId: string): boolean;
   /**
-   * Goes on from the nodes that did not succeed; `inputs`, which have passed the pipeline's check, are other values
-   * for some of them. @throws UserError where there are none.
+   * Goes on from the nodes that did not succeed, some of them with other values.
+   * @throws UserError where there are none.
    */
-  retry(pipelineId: string, userId: string, inputs?: NodeInputs): void;
+  retry(pipelineId: string, userId: string, others?: RetryRequest): void;
   /** A pipeline's state, whether it runs or is over. */
   run(pipelineId: string): PipelineRun | undefined;
   /** Where the task runs stand that wait for room, by task id. */
@@ -244,7 +252,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
     const { run, task, inputs } = entry;
     // An equal one may have finished while this one waited.
     if (takeEarlierResult(next, entry)) return undefined;
-    const lease = capacity.take({ task: task.node.task, inputs, userId: run.user_id }, closed);
+    const lease = capacity.take(roomFor(run, task, inputs), closed);
     if (typeof lease === 'string') return lease;
     start(next, entry, lease);
     return undefined;
@@ -390,7 +398,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
       return true;
     },
 
-    retry(pipelineId, userId, inputs) {
+    retry(pipelineId, userId, others = {}) {
       const run = existingRun(pipelineId);
       if (run.state === 'running') throw new UserError('still_running', `${pipelineId} is still running.`);
       if (run.state === 'succeeded') {
@@ -402,7 +410,6 @@ export function createExecutor(options: ExecutorOptions): Executor {
           },
         );
       }
-      const others = inputs === undefined ? {} : { inputs };
       order(run, { type: 'pipeline_retried', ...pipelineIds(run), user_id: userId, ...others });
       runs.set(pipelineId, run);
     },

@@ -1,4 +1,4 @@
-import type { PipelineState } from './journal.ts';
+import type { PipelineState } from './journal/journal.ts';
 import type { PipelineRun, TaskRun } from './pipeline-run.ts';
 
 /** What is to be done next in a pipeline. */

@@ -4,7 +4,7 @@ import type { Estimate } from '../core/estimate.ts';
 import type { EventOf, Frame, TrainyardEvent, Usage } from '../core/events.ts';
 import { type NodeInputs, overrideInputs } from '../core/pipeline.ts';
 import type { Catalogue } from '../core/task.ts';
-import type { Journal, PipelineState } from './journal.ts';
+import type { Journal, PipelineState } from './journal/journal.ts';
 import { countTry, longestBackoffMs, noTries, type Tries } from './retry.ts';
 
 export type TaskState = 'waiting' | 'running' | 'succeeded' | 'failed' | 'skipped' | 'cancelled';
@@ -165,6 +165,7 @@ export function applyEvent(run: PipelineRun, event: TrainyardEvent, timeMs: numb
       return;
     case 'pipeline_retried':
       if (event.inputs !== undefined) override(run, event.inputs);
+      run.estimates = { ...run.estimates, ...event.estimates };
       return reopen(run, new Set(Object.keys(event.inputs ?? {})));
     case 'pipeline_finished':
       run.state = event.state;
@@ -272,6 +273,11 @@ function reopen(run: PipelineRun, changed: ReadonlySet<string>): void {
     run.open += 1;
     if (waitingFor === 0) run.ready.add(node.node_id);
   }
+}
+
+/** The room that a task run asks for. */
+export function roomFor({ user_id, estimates }: PipelineRun, { node }: TaskRun, inputs: Record<string, unknown>) {
+  return { task: node.task, inputs, userId: user_id, memoryMib: estimates[node.node_id]?.memory_mib };
 }
 
 /** What every event of a pipeline carries. */

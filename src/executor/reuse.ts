@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import type { ArtifactStore, Resource } from '../core/resource.ts';
 import type { Task } from '../core/task.ts';
-import type { Journal, ReusableResult } from './journal.ts';
+import type { Journal, ReusableResult } from './journal/journal.ts';
 
 export interface ReuseOptions {
   /** Changes with the code that does the task's work. */

@@ -1,6 +1,6 @@
 import { toTaskError, UserError } from '../core/errors.ts';
 import type { Reply } from '../core/reply.ts';
-import type { Journal } from '../executor/journal.ts';
+import type { Journal } from '../executor/journal/journal.ts';
 import type { Caller } from './pipelines.ts';
 
 interface Who {

@@ -1,7 +1,7 @@
 import type { CheckedNode, CheckedPipeline } from '../core/check-pipeline.ts';
 import type { Estimate, Expectation, Metadata, Workplace } from '../core/estimate.ts';
 import type { Task } from '../core/task.ts';
-import type { EarlierResult } from '../executor/journal.ts';
+import type { EarlierResult } from '../executor/journal/journal.ts';
 
 /** What is remembered of what ran here before. */
 export interface History {

@@ -1,5 +1,5 @@
 import type { Frame } from '../core/events.ts';
-import type { Journal } from '../executor/journal.ts';
+import type { Journal } from '../executor/journal/journal.ts';
 
 export interface FeedOptions {
   /** Frames after this sequence number, beginning with those that were missed. */

@@ -9,7 +9,7 @@ import { type JsonValue, type NodeInputs, overrideInputs, pipelineSchema, withou
 import type { Catalogue } from '../core/task.ts';
 import type { Room } from '../executor/capacity.ts';
 import type { Executor, SubmitRequest, Submitted } from '../executor/executor.ts';
-import type { Journal, PipelineState, PipelineSummary } from '../executor/journal.ts';
+import type { Journal, PipelineState, PipelineSummary } from '../executor/journal/journal.ts';
 import type { PipelineRun, TaskRun, TaskState } from '../executor/pipeline-run.ts';
 import type { QueuePlace } from '../executor/ready-queue.ts';
 import { compareRuns, type RunComparison } from './compare-runs.ts';
@@ -138,10 +138,11 @@ export function createPipelineService(options: PipelineServiceOptions): Pipeline
     retry(id, caller, inputs = {}) {
       const run = runOf(id, caller);
       const others = inputsByNode(toBeRun(run), namesWrittenOut(inputs, fullName));
-      if (others !== undefined) {
-        admit(checkPipeline(overrideInputs(run.checked.pipeline, others), catalogue));
-      }
-      executor.retry(run.pipeline_id, caller.userId, others);
+      const changed = others && checkPipeline(overrideInputs(run.checked.pipeline, others), catalogue);
+      executor.retry(run.pipeline_id, caller.userId, {
+        ...(others && { inputs: others }),
+        ...(changed && { estimates: admit(changed) }),
+      });
       return statusOf(runOf(run.pipeline_id, caller), executor);
     },
 

@@ -5,7 +5,7 @@ import { UserError } from '../core/errors.ts';
 import { type Pipeline, pipelineSchema, withoutReuse } from '../core/pipeline.ts';
 import type { Reply } from '../core/reply.ts';
 import type { Submitted } from '../executor/executor.ts';
-import type { PipelineSummary } from '../executor/journal.ts';
+import type { PipelineSummary } from '../executor/journal/journal.ts';
 import { readMachine } from '../machine.ts';
 import { createPlanner, startApp } from '../main.ts';
 import { describeStatus } from '../services/actions.ts';

@@ -2,7 +2,7 @@ import { upgradeWebSocket } from '@hono/node-server';
 import type { Hono } from 'hono';
 import type { WebSocket } from 'ws';
 import { z } from 'zod';
-import type { Journal } from '../executor/journal.ts';
+import type { Journal } from '../executor/journal/journal.ts';
 import { followFrames } from '../services/feed.ts';
 import { localUser } from '../services/local-user.ts';
 import type { Services } from '../services/services.ts';

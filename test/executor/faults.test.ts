@@ -185,7 +185,7 @@ describe('a restart', () => {
     const attempts = join(home.path, 'attempts');
     const other = await temporaryFolder();
     // The journal of another folder knows nothing of it.
-    const { openSqliteJournal } = await import('../../src/executor/sqlite-journal.ts');
+    const { openSqliteJournal } = await import('../../src/executor/journal/sqlite-journal.ts');
     open({ journal: openSqliteJournal(join(other.path, 'journal.sqlite')) });
     await workshop.executor.recover();
     await expect.poll(() => existsSync(join(attempts, attempt_id, 'pid'))).toBe(false);

@@ -1,7 +1,7 @@
 import { RetryableError } from '../../src/core/errors.ts';
 import type { Frame, TrainyardEvent } from '../../src/core/events.ts';
 import type { Resource } from '../../src/core/resource.ts';
-import type { Journal, PipelineSummary } from '../../src/executor/journal.ts';
+import type { Journal, PipelineSummary } from '../../src/executor/journal/journal.ts';
 
 export interface MemoryJournal extends Journal {
   frames: readonly Frame[];

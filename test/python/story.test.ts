@@ -7,7 +7,7 @@ import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { parseConfig } from '../../src/config.ts';
 import type { Frame } from '../../src/core/events.ts';
-import { openSqliteJournal } from '../../src/executor/sqlite-journal.ts';
+import { openSqliteJournal } from '../../src/executor/journal/sqlite-journal.ts';
 import { temporaryFolder } from '../fakes/temporary-folder.ts';
 
 const root = join(import.meta.dirname, '..', '..');

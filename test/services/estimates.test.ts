@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { type CheckedPipeline, checkPipeline } from '../../src/core/check-pipeline.ts';
 import type { Metadata } from '../../src/core/estimate.ts';
 import type { Machine } from '../../src/executor/capacity.ts';
-import type { EarlierResult } from '../../src/executor/journal.ts';
+import type { EarlierResult } from '../../src/executor/journal/journal.ts';
 import { workplaceOf } from '../../src/machine.ts';
 import { assessPipeline } from '../../src/services/assessment.ts';
 import { createEstimator, type History } from '../../src/services/estimates.ts';

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import type { Frame, TrainyardEvent } from '../../src/core/events.ts';
-import { openSqliteJournal } from '../../src/executor/sqlite-journal.ts';
+import { openSqliteJournal } from '../../src/executor/journal/sqlite-journal.ts';
 import { followFrames } from '../../src/services/feed.ts';
 import { temporaryFolder } from '../fakes/temporary-folder.ts';
 

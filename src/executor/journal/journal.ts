@@ -1,5 +1,5 @@
-import type { EventOf, Frame, TrainyardEvent, Usage } from '../core/events.ts';
-import type { Resource } from '../core/resource.ts';
+import type { EventOf, Frame, TrainyardEvent, Usage } from '../../core/events.ts';
+import type { Resource } from '../../core/resource.ts';
 
 export type PipelineState = 'running' | 'succeeded' | 'failed' | 'cancelled';
 

@@ -1,6 +1,6 @@
 import type Database from 'better-sqlite3';
-import { eventSchema, type Frame, usageSchema } from '../core/events.ts';
-import { type Resource, resourceSchema } from '../core/resource.ts';
+import { eventSchema, type Frame, usageSchema } from '../../core/events.ts';
+import { type Resource, resourceSchema } from '../../core/resource.ts';
 import type { Journal, PipelineState, PipelineSummary, ReadFrames } from './journal.ts';
 
 type Reads = Omit<Journal, 'append' | 'onAppend' | 'compactNext' | 'close'>;

@@ -1,7 +1,7 @@
 import type Database from 'better-sqlite3';
-import type { Frame } from '../core/events.ts';
+import type { Frame } from '../../core/events.ts';
+import { prepareInsert } from './insert.ts';
 import type { Submission } from './journal.ts';
-import { prepareInsert } from './sqlite-insert.ts';
 
 type Keep = (frame: Frame, submission?: Submission) => void;
 

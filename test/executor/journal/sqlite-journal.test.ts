@@ -2,9 +2,9 @@ import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
-import type { TrainyardEvent } from '../../src/core/events.ts';
-import { openSqliteJournal } from '../../src/executor/sqlite-journal.ts';
-import { temporaryFolder } from '../fakes/temporary-folder.ts';
+import type { TrainyardEvent } from '../../../src/core/events.ts';
+import { openSqliteJournal } from '../../../src/executor/journal/sqlite-journal.ts';
+import { temporaryFolder } from '../../fakes/temporary-folder.ts';
 
 const message = (text: string, conversation_id = 'c1'): TrainyardEvent => ({
   type: 'message_received',
@@ -80,7 +80,7 @@ describe('the journal', () => {
     await using home = await temporaryFolder();
     const file = join(home.path, 'journal.sqlite');
     const old = new Database(file);
-    old.exec(readFileSync(join(import.meta.dirname, '..', 'fixtures', 'journal-version-1.sql'), 'utf8'));
+    old.exec(readFileSync(join(import.meta.dirname, '..', '..', 'fixtures', 'journal-version-1.sql'), 'utf8'));
     old.close();
     const journal = openSqliteJournal(file);
     expect(journal.read({ after: 0, limit: 10 }).map(({ seq, type }) => [seq, type])).toEqual([

@@ -1,12 +1,12 @@
 import Database from 'better-sqlite3';
-import { RetryableError } from '../core/errors.ts';
-import type { Frame, TrainyardEvent } from '../core/events.ts';
+import { RetryableError } from '../../core/errors.ts';
+import type { Frame, TrainyardEvent } from '../../core/events.ts';
+import { createRetention } from './compact.ts';
+import { prepareInsert } from './insert.ts';
 import type { AppendOptions, Journal } from './journal.ts';
-import { prepareInsert } from './sqlite-insert.ts';
-import { createReads } from './sqlite-reads.ts';
-import { createRetention } from './sqlite-retention.ts';
-import { prepareSchema } from './sqlite-schema.ts';
-import { createTables } from './sqlite-tables.ts';
+import { createReads } from './reads.ts';
+import { prepareSchema } from './schema.ts';
+import { createTables } from './tables.ts';
 
 /** A write-ahead log that a burst has made larger than this is cut down again. */
 const walBytes = 64 * 2 ** 20;

@@ -1,5 +1,5 @@
 import type Database from 'better-sqlite3';
-import { UserError } from '../core/errors.ts';
+import { UserError } from '../../core/errors.ts';
 
 /** What takes a database from one version to the next; the last of them makes the current one. */
 const migrations = [
