@@ -65,7 +65,7 @@ const nodeOptions = [
   '--disable-warning=ExperimentalWarning',
   // MiB. V8 lets young objects have 128 MiB where there is much memory, and is slow to hand them back. Runs take no
   // more CPU time with less.
-  '--max-semi-space-size=4',
+  '--max-semi-space-size=8',
 ];
 
 function isCompiled() {

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { checkPipeline } from '../../src/core/check-pipeline.ts';
-import type { Frame } from '../../src/core/events.ts';
+import type { TrainyardEvent } from '../../src/core/events.ts';
 import type { ArtifactStore } from '../../src/core/resource.ts';
 import type { Runner } from '../../src/core/runner.ts';
 import type { Catalogue } from '../../src/core/task.ts';
@@ -39,16 +39,16 @@ export interface YardOptions {
   /** Runs every task; default: this process does. */
   runner?: (store: ArtifactStore) => Runner;
   /** Called with what is written. */
-  onFrames?: (frames: readonly Frame[]) => void;
+  onEvents?: (events: readonly TrainyardEvent[]) => void;
 }
 
 export function openYard(home: string, options: YardOptions = {}): Yard {
-  const { catalogue = noops, runner = inThisProcess, onFrames } = options;
+  const { catalogue = noops, runner = inThisProcess, onEvents } = options;
   const waiting = new Map<string, (state: string) => void>();
-  const { journal, commits } = watch(openSqliteJournal(journalFile(home)), (frames) => {
-    const last = frames.at(-1);
+  const { journal, commits } = watch(openSqliteJournal(journalFile(home)), (events) => {
+    const last = events.at(-1);
     if (last?.type === 'pipeline_finished') waiting.get(last.pipeline_id)?.(last.state);
-    onFrames?.(frames);
+    onEvents?.(events);
   });
   const store = createArtifactStore(join(home, 'artifacts'));
   const onlyRunner = runner(store);
@@ -89,7 +89,7 @@ export function openYard(home: string, options: YardOptions = {}): Yard {
 const inThisProcess = (store: ArtifactStore) => createInProcessRunner(store, async () => ({ hash: 'none' }));
 
 /** The journal, with what is appended to it handed on and the rows of each commit counted. */
-function watch(journal: Journal, onFrames: (frames: readonly Frame[]) => void) {
+function watch(journal: Journal, onEvents: (events: readonly TrainyardEvent[]) => void) {
   const commits: number[] = [];
   let rows = 0;
   // Listeners are called once a commit.
@@ -99,9 +99,9 @@ function watch(journal: Journal, onFrames: (frames: readonly Frame[]) => void) {
   });
   const append: Journal['append'] = (events, options) => {
     rows += events.length;
-    const frames = journal.append(events, options);
-    onFrames(frames);
-    return frames;
+    const first = journal.append(events, options);
+    onEvents(events);
+    return first;
   };
   return { journal: { ...journal, append }, commits };
 }

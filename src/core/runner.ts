@@ -55,7 +55,8 @@ export interface Runner {
   name: string;
   /** Whether its attempts go on when this process ends. */
   outlivesServer: boolean;
-  start(attempt: Attempt, options: Pick<FollowOptions, 'onReport' | 'signal'>): Promise<RunningAttempt>;
+  /** Either signal ends a start that is under way. */
+  start(attempt: Attempt, options: Pick<FollowOptions, 'onReport' | 'signal' | 'detach'>): Promise<RunningAttempt>;
   /**
    * The attempt as a process before this one started it, or undefined where it is lost. When it is lost, it
    * never comes to life later: a start that was under way stops by itself.

@@ -1,8 +1,8 @@
-import { join } from 'node:path';
+import { sep } from 'node:path';
 import { isDiskFull, RetryableError, TerminalError, toTaskError, UserError } from '../core/errors.ts';
 import type { TrainyardEvent } from '../core/events.ts';
 import type { ArtifactStore, Resource } from '../core/resource.ts';
-import type { Attempt, AttemptReport, Runner, RunningAttempt } from '../core/runner.ts';
+import type { Attempt, AttemptReport, FollowOptions, Runner, RunningAttempt } from '../core/runner.ts';
 import { resourcePrefixes, type Task, type TaskResult } from '../core/task.ts';
 import type { Capacity, Lease } from './capacity.ts';
 import type { Clock } from './clock.ts';
@@ -59,11 +59,10 @@ const lookForRoomMs = 2000;
 const nothing: ReadonlyMap<string, Resource> = new Map();
 
 type AttemptIds = ReturnType<typeof idsOf> & { attempt_id: string };
-type Context = { onReport: (report: AttemptReport) => Promise<void> | void; readonly signal: AbortSignal };
-type Begin = (context: Context) => Promise<RunningAttempt>;
+type Begin = (options: FollowOptions) => Promise<RunningAttempt>;
 
 interface Live {
-  stop: AbortController;
+  stop: Stop;
   done: Promise<void>;
   runner: Runner;
 }
@@ -73,7 +72,7 @@ export function createAttempts(options: AttemptsOptions): Attempts {
   const live = new Map<string, Live>();
   const detach = new AbortController();
 
-  const folder = (attemptId: string) => join(attemptsDirectory, attemptId);
+  const folder = (attemptId: string) => `${attemptsDirectory}${sep}${attemptId}`;
 
   function resourcesOf(inputs: Record<string, unknown>, fresh = nothing): Record<string, Resource> {
     const resources: Record<string, Resource> = {};
@@ -109,7 +108,7 @@ export function createAttempts(options: AttemptsOptions): Attempts {
    */
   function track(run: PipelineRun, task: TaskRun, attempt: Attempt, lease: Lease, ageMs: number, begin: Begin): void {
     const { attemptId, limits } = attempt;
-    const stop = new AbortController();
+    const stop = new Stop();
     const endHold = hold(run);
     const ids: AttemptIds = { ...idsOf(run, task), attempt_id: attemptId };
     const startedAt = clock.elapsed() - ageMs;
@@ -118,21 +117,19 @@ export function createAttempts(options: AttemptsOptions): Attempts {
     const onReport = (report: AttemptReport) => record(attemptId, { ...ids, ...report });
 
     async function toTheEnd(): Promise<TrainyardEvent> {
-      const running = await begin({
-        onReport,
-        get signal() {
-          return AbortSignal.any([stop.signal, detach.signal]);
-        },
-      });
-      const following = { fromOffset: task.offset, onReport, signal: stop.signal, detach: detach.signal };
+      if (stop.reason !== undefined) throw stop.reason;
+      const following = new Following(task.offset, onReport, stop, detach.signal);
+      const running = await begin(following);
       const result = await running.follow(following);
       const tell = (text: string) => void onReport({ type: 'task_message', level: 'warning', text });
-      const kept = await whenThereIsRoom(() => keepResult(store, task.node.task, result), stop.signal, tell);
-      return { type: 'task_succeeded', ...ids, ...kept, seconds: seconds() };
+      const resources = isEmpty(result.resources)
+        ? {}
+        : await whenThereIsRoom(() => keepResources(store, result), stop, tell);
+      return { type: 'task_succeeded', ...ids, ...readResult(task.node.task, result, resources), seconds: seconds() };
     }
 
     const done = toTheEnd()
-      .catch((error: unknown) => endOf(task, ids, stop.signal.aborted ? stop.signal.reason : error, seconds()))
+      .catch((error: unknown) => endOf(task, ids, stop.reason ?? error, seconds()))
       .then((event) => {
         forgetLimit();
         live.delete(attemptId);
@@ -145,18 +142,14 @@ export function createAttempts(options: AttemptsOptions): Attempts {
   }
 
   /** Tries again as long as the disk is full, and says so once. What has been computed is not thrown away for that. */
-  async function whenThereIsRoom<T>(
-    work: () => T | Promise<T>,
-    signal: AbortSignal,
-    tell: (text: string) => void,
-  ): Promise<T> {
+  async function whenThereIsRoom<T>(work: () => T | Promise<T>, stop: Stop, tell: (text: string) => void): Promise<T> {
     for (let isTold = false; ; isTold = true) {
       try {
         return await work();
       } catch (error) {
         if (!isDiskFull(error)) throw error;
         if (!isTold) tell('The disk is full: the result waits to be stored. Free some space; it goes on by itself.');
-        await pause(lookForRoomMs, signal);
+        await pause(lookForRoomMs, stop.signal);
       }
     }
   }
@@ -193,7 +186,7 @@ export function createAttempts(options: AttemptsOptions): Attempts {
     start(run, task, lease, previous) {
       const attempt = describeAttempt(task, lease.limits);
       if (previous !== undefined) attempt.previousFolder = folder(previous);
-      track(run, task, attempt, lease, 0, (context) => runnerFor(attempt.task).start(attempt, context));
+      track(run, task, attempt, lease, 0, (options) => runnerFor(attempt.task).start(attempt, options));
     },
 
     async recover(run, task) {
@@ -225,21 +218,62 @@ export function createAttempts(options: AttemptsOptions): Attempts {
   };
 }
 
-/** Puts a result's files into the store and its ids among the outputs. */
-async function keepResult(store: ArtifactStore, task: Task, result: TaskResult) {
+/** An AbortController that is made when somebody looks at its signal: making one takes longer than many a task. */
+class Stop {
+  /** Why it was stopped, if it was. */
+  reason: Error | undefined;
+  #controller: AbortController | undefined;
+
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    if (this.reason !== undefined) this.#controller.abort(this.reason);
+    return this.#controller.signal;
+  }
+
+  abort(reason: Error): void {
+    this.reason ??= reason;
+    this.#controller?.abort(this.reason);
+  }
+}
+
+class Following implements FollowOptions {
+  readonly fromOffset: number;
+  readonly onReport: FollowOptions['onReport'];
+  readonly detach: AbortSignal;
+  readonly #stop: Stop;
+
+  constructor(fromOffset: number, onReport: FollowOptions['onReport'], stop: Stop, detach: AbortSignal) {
+    this.fromOffset = fromOffset;
+    this.onReport = onReport;
+    this.#stop = stop;
+    this.detach = detach;
+  }
+
+  get signal(): AbortSignal {
+    return this.#stop.signal;
+  }
+}
+
+/** Puts a result's files into the store. */
+async function keepResources(store: ArtifactStore, result: TaskResult): Promise<Record<string, Resource>> {
   const resources: Record<string, Resource> = {};
-  const outputs: Record<string, unknown> = { ...result.outputs };
-  for (const [name, folder] of Object.entries(result.resources)) {
-    const resource = await store.keep(folder);
-    resources[name] = resource;
-    outputs[name] = resource.resource_id;
-  }
-  const parsed = task.output.safeParse(outputs);
-  if (parsed.success) {
-    return { outputs: parsed.data, resources, ...(result.usage !== undefined && { usage: result.usage }) };
-  }
+  for (const [name, folder] of Object.entries(result.resources)) resources[name] = await store.keep(folder);
+  return resources;
+}
+
+/** A result as the journal has it: the ids of its resources are among the outputs. */
+function readResult(task: Task, { outputs, usage }: TaskResult, resources: Record<string, Resource>) {
+  const all: Record<string, unknown> = { ...outputs };
+  for (const [name, { resource_id }] of Object.entries(resources)) all[name] = resource_id;
+  const parsed = task.output.safeParse(all);
+  if (parsed.success) return { outputs: parsed.data, resources, ...(usage !== undefined && { usage }) };
   const faults = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ');
   throw new TerminalError('result_malformed', `${task.name} returned outputs that do not fit: ${faults}`);
+}
+
+function isEmpty(record: object): boolean {
+  for (const _ in record) return false;
+  return true;
 }
 
 function diskFull(error: unknown) {

@@ -56,7 +56,7 @@ export interface Capacity {
 }
 
 /** Tasks of this process at once: they wait for a disk, if for anything. */
-const tasksInServer = 256;
+const tasksInServer = 1024;
 const lightMemoryMib = 512;
 
 export function createCapacity(machine: Machine, limits: CapacityLimits): Capacity {

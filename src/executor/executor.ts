@@ -190,9 +190,18 @@ export function createExecutor(options: ExecutorOptions): Executor {
     if (event.type === 'pipeline_finished') runs.delete(run.pipeline_id);
     if (event.type === 'attempt_failed') holdBack(run, event.node_id, next);
     if (event.type === 'task_succeeded') {
-      for (const resource of Object.values(event.resources)) next.resources.set(resource.resource_id, resource);
-      next.acts.push(() => void releaseAttempt(attempts.folder(event.attempt_id)).catch(onBug));
+      const made = Object.values(event.resources);
+      for (const resource of made) next.resources.set(resource.resource_id, resource);
+      // A light task without files leaves no folder.
+      if (made.length > 0 || runnerOf(run, event.node_id)?.outlivesServer) {
+        next.acts.push(() => void releaseAttempt(attempts.folder(event.attempt_id)).catch(onBug));
+      }
     }
+  }
+
+  function runnerOf(run: PipelineRun, nodeId: string): Runner | undefined {
+    const task = run.tasks.get(nodeId)?.node.task;
+    return task && runnerFor(task);
   }
 
   function holdBack(run: PipelineRun, nodeId: string, { acts }: Pick<Turn, 'acts'>): void {
@@ -370,20 +379,24 @@ export function createExecutor(options: ExecutorOptions): Executor {
       const known = idempotencyKey === undefined ? undefined : journal.submission(userId, idempotencyKey);
       if (known !== undefined) return submittedBefore(known, request);
       const pipeline_id = freeId(journal, checked.pipeline.pipeline_id);
-      const taskIds = [...checked.nodes.keys()].map((node) => [node, newId('task')]);
+      const ids = newId('task');
+      // One after the other, as an index likes them.
+      const task_ids: Record<string, string> = {};
+      let index = 0;
+      for (const node of checked.nodes.keys()) task_ids[node] = `${ids}${String(index++).padStart(4, '0')}`;
       const event: EventOf<'pipeline_submitted'> = {
         type: 'pipeline_submitted',
         pipeline_id,
         ...(conversationId !== undefined && { conversation_id: conversationId }),
         user_id: userId,
         pipeline: { ...checked.pipeline, pipeline_id },
-        task_ids: Object.fromEntries(taskIds),
+        task_ids,
         ...(estimates !== undefined && { estimates }),
       };
       const submission = idempotencyKey === undefined ? undefined : { userId, key: idempotencyKey, request };
-      const [frame] = journal.append([event], { submission, timeMs: clock.now() });
-      if (frame?.type !== 'pipeline_submitted') throw new Error('The journal lost a submission.');
-      const run = beginRun(frame, checked);
+      const timeMs = clock.now();
+      const seq = journal.append([event], { submission, timeMs });
+      const run = beginRun(event, checked, { seq, timeMs });
       runs.set(pipeline_id, run);
       unsettled.add(run);
       schedule();

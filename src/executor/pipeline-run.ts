@@ -1,7 +1,7 @@
 import { type CheckedNode, type CheckedPipeline, checkPipeline } from '../core/check-pipeline.ts';
 import type { TaskError } from '../core/errors.ts';
 import type { Estimate } from '../core/estimate.ts';
-import type { EventOf, Frame, TrainyardEvent, Usage } from '../core/events.ts';
+import type { EventOf, TrainyardEvent, Usage } from '../core/events.ts';
 import { type NodeInputs, overrideInputs } from '../core/pipeline.ts';
 import type { Catalogue } from '../core/task.ts';
 import type { Journal, PipelineState } from './journal/journal.ts';
@@ -68,22 +68,26 @@ export interface PipelineRun {
   open: number;
 }
 
-/** The run that a `pipeline_submitted` frame begins. */
-export function beginRun(frame: Frame & EventOf<'pipeline_submitted'>, checked: CheckedPipeline): PipelineRun {
+/** The run that a `pipeline_submitted` begins. */
+export function beginRun(
+  event: EventOf<'pipeline_submitted'>,
+  checked: CheckedPipeline,
+  { seq, timeMs }: { seq: number; timeMs: number },
+): PipelineRun {
   const tasks = new Map<string, TaskRun>();
   for (const node of checked.nodes.values()) {
-    const task_id = frame.task_ids[node.node_id] ?? '';
+    const task_id = event.task_ids[node.node_id] ?? '';
     tasks.set(node.node_id, { task_id, node, ...notStarted(), waitingFor: node.dependsOn.length });
   }
   return {
-    pipeline_id: frame.pipeline_id,
-    seq: frame.seq,
-    user_id: frame.user_id,
-    conversation_id: frame.conversation_id,
+    pipeline_id: event.pipeline_id,
+    seq,
+    user_id: event.user_id,
+    conversation_id: event.conversation_id,
     checked,
     priority: checked.pipeline.priority ?? 0,
-    estimates: frame.estimates ?? {},
-    submittedAtMs: Date.parse(frame.time),
+    estimates: event.estimates ?? {},
+    submittedAtMs: timeMs,
     state: 'running',
     cancelRequested: false,
     tasks,
@@ -102,8 +106,13 @@ export function readRun(journal: Journal, pipelineId: string, catalogue: Catalog
   for (let after = 0; ; ) {
     const page = journal.read({ after, limit: pageSize, pipelineId });
     for (const frame of page) {
-      if (frame.type === 'pipeline_submitted') run = beginRun(frame, checkPipeline(frame.pipeline, catalogue));
-      else if (run !== undefined) applyEvent(run, frame, Date.parse(frame.time));
+      const { seq } = frame;
+      const timeMs = Date.parse(frame.time);
+      if (frame.type === 'pipeline_submitted') {
+        run = beginRun(frame, checkPipeline(frame.pipeline, catalogue), { seq, timeMs });
+      } else if (run !== undefined) {
+        applyEvent(run, frame, timeMs);
+      }
     }
     after = page.at(-1)?.seq ?? after;
     if (page.length < pageSize) return run;

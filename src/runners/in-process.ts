@@ -2,7 +2,7 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ArtifactStore } from '../core/resource.ts';
 import type { Attempt, FollowOptions, Runner } from '../core/runner.ts';
-import type { ServerTaskContext, TaskResult } from '../core/task.ts';
+import type { ResourceFolder, ServerTaskContext, TaskResult } from '../core/task.ts';
 import { orDiskFull } from './disk-full.ts';
 
 type PrepareEnvironment = (
@@ -13,31 +13,32 @@ type PrepareEnvironment = (
 
 /** Runs the light tasks of this process. They end with it: what was running is started again. */
 export function createInProcessRunner(store: ArtifactStore, prepareEnvironment: PrepareEnvironment): Runner {
-  const onAbort = createAbortWatch();
+  const watchAborts = createAbortWatch();
 
   async function run(attempt: Attempt, options: FollowOptions): Promise<TaskResult> {
     const { work, name } = attempt.task;
     if (work.where !== 'server') throw new Error(`${name} does not run in the server's process.`);
-    const context = createContext(attempt, options, prepareEnvironment);
+    const context = new LightTaskContext(attempt, options, prepareEnvironment);
     if (Object.keys(attempt.resources).length > 0) await layOutInputs(attempt, context, store);
     return work.run(attempt.inputs, context);
   }
 
   /** A task that does not look at its signal is left behind rather than waited for. */
-  async function follow(attempt: Attempt, options: FollowOptions): Promise<TaskResult> {
-    const signals = [options.detach, options.signal];
-    for (const signal of signals) signal.throwIfAborted();
-    let forget: (() => void)[] = [];
-    const aborted = new Promise<never>((_, reject) => {
-      forget = signals.map((signal) => onAbort(signal, reject));
+  function follow(attempt: Attempt, options: FollowOptions): Promise<TaskResult> {
+    return new Promise((resolve, reject) => {
+      options.detach.throwIfAborted();
+      const forget = watchAborts(options, reject);
+      run(attempt, options).then(
+        (result) => {
+          forget();
+          resolve(result);
+        },
+        (error) => {
+          forget();
+          reject(orDiskFull(error));
+        },
+      );
     });
-    try {
-      return await Promise.race([run(attempt, options), aborted]);
-    } catch (error) {
-      throw orDiskFull(error);
-    } finally {
-      for (const each of forget) each();
-    }
   }
 
   return {
@@ -49,28 +50,37 @@ export function createInProcessRunner(store: ArtifactStore, prepareEnvironment: 
 }
 
 /** A folder and a signal are made when the task asks for them: either takes longer than many a task. */
-function createContext(
-  { folder }: Attempt,
-  { onReport, signal: stop, detach }: FollowOptions,
-  prepareEnvironment: PrepareEnvironment,
-): ServerTaskContext {
-  let artifactsDirectory: string | undefined;
-  let signal: AbortSignal | undefined;
-  const context: ServerTaskContext = {
-    resources: {},
-    get artifactsDirectory() {
-      artifactsDirectory ??= makeArtifactsDirectory(folder);
-      return artifactsDirectory;
-    },
-    get signal() {
-      // Nothing of this process outlives it: to detach is to stop.
-      signal ??= AbortSignal.any([stop, detach]);
-      return signal;
-    },
-    prepareEnvironment: (requirements, pythonVersion) =>
-      prepareEnvironment(requirements, pythonVersion, { onReport, signal: context.signal }),
-  };
-  return context;
+class LightTaskContext implements ServerTaskContext {
+  readonly resources: Record<string, ResourceFolder> = {};
+  readonly #attempt: Attempt;
+  readonly #options: FollowOptions;
+  readonly #prepareEnvironment: PrepareEnvironment;
+  #artifactsDirectory: string | undefined;
+  #signal: AbortSignal | undefined;
+
+  constructor(attempt: Attempt, options: FollowOptions, prepareEnvironment: PrepareEnvironment) {
+    this.#attempt = attempt;
+    this.#options = options;
+    this.#prepareEnvironment = prepareEnvironment;
+  }
+
+  get artifactsDirectory(): string {
+    this.#artifactsDirectory ??= makeArtifactsDirectory(this.#attempt.folder);
+    return this.#artifactsDirectory;
+  }
+
+  get signal(): AbortSignal {
+    // Nothing of this process outlives it: to detach is to stop.
+    this.#signal ??= AbortSignal.any([this.#options.signal, this.#options.detach]);
+    return this.#signal;
+  }
+
+  /** Works by itself, too: a task may take it out of its context. */
+  get prepareEnvironment(): ServerTaskContext['prepareEnvironment'] {
+    const { onReport } = this.#options;
+    return (requirements, pythonVersion) =>
+      this.#prepareEnvironment(requirements, pythonVersion, { onReport, signal: this.signal });
+  }
 }
 
 function makeArtifactsDirectory(folder: string): string {
@@ -89,15 +99,21 @@ async function layOutInputs(attempt: Attempt, context: ServerTaskContext, store:
   }
 }
 
-/**
- * Tells many of a signal's abort by one listener: all attempts share the signal that detaches them, and with
- * hundreds of listeners on it each further one takes longer than a light task.
- */
-function createAbortWatch(): (signal: AbortSignal, callback: (reason: unknown) => void) => () => void {
-  const callbacksOf = new WeakMap<AbortSignal, Set<(reason: unknown) => void>>();
+type Watched = Pick<FollowOptions, 'signal' | 'detach'>;
+type OnAbort = (reason: unknown) => void;
 
-  function listen(signal: AbortSignal): Set<(reason: unknown) => void> {
-    const callbacks = new Set<(reason: unknown) => void>();
+/**
+ * Tells of the abort of either signal, until the returned function is called. Nothing can be stopped before the event
+ * loop takes up something else, and most light tasks are over by then: only for the others signals are made and
+ * listened to. All attempts share the signal that detaches them, and with hundreds of listeners on it each further one
+ * takes longer than a light task: it has one for all.
+ */
+function createAbortWatch(): (watched: Watched, onAbort: OnAbort) => () => void {
+  const callbacksOf = new WeakMap<AbortSignal, Set<OnAbort>>();
+  const fresh = new Map<OnAbort, Watched>();
+
+  function listen(signal: AbortSignal): Set<OnAbort> {
+    const callbacks = new Set<OnAbort>();
     callbacksOf.set(signal, callbacks);
     const tellAll = () => {
       for (const callback of callbacks) callback(signal.reason);
@@ -106,9 +122,26 @@ function createAbortWatch(): (signal: AbortSignal, callback: (reason: unknown) =
     return callbacks;
   }
 
-  return (signal, callback) => {
-    const callbacks = callbacksOf.get(signal) ?? listen(signal);
-    callbacks.add(callback);
-    return () => callbacks.delete(callback);
+  function add(signal: AbortSignal, onAbort: OnAbort): void {
+    if (signal.aborted) onAbort(signal.reason);
+    else (callbacksOf.get(signal) ?? listen(signal)).add(onAbort);
+  }
+
+  function settleIn(): void {
+    for (const [onAbort, { signal, detach }] of fresh) {
+      add(signal, onAbort);
+      add(detach, onAbort);
+    }
+    fresh.clear();
+  }
+
+  return (watched, onAbort) => {
+    if (fresh.size === 0) setImmediate(settleIn);
+    fresh.set(onAbort, watched);
+    return () => {
+      if (fresh.delete(onAbort)) return;
+      callbacksOf.get(watched.signal)?.delete(onAbort);
+      callbacksOf.get(watched.detach)?.delete(onAbort);
+    };
   };
 }

@@ -43,11 +43,12 @@ export function createProcessRunner({ name, store, command, freeBytes = freeByte
     name,
     outlivesServer: true,
 
-    async start(attempt, options) {
+    async start(attempt, { onReport, signal: stop, detach }) {
       try {
-        const { argv, env } = await command(attempt, options);
+        const signal = AbortSignal.any([stop, detach]);
+        const { argv, env } = await command(attempt, { onReport, signal });
         await prepareAttemptFolder(attempt, store);
-        options.signal.throwIfAborted();
+        signal.throwIfAborted();
         return runningAttempt(attempt, await launch(attempt.folder, argv, env), freeBytes);
       } catch (error) {
         throw orDiskFull(error);

@@ -16,7 +16,7 @@ function runOf(pipeline_id: string, user_id: string, nodes: number, priority = 0
   const task_ids = Object.fromEntries(names.map((name) => [name, `${pipeline_id}${name}`]));
   const frame = { type: 'pipeline_submitted' as const, pipeline_id, user_id, pipeline, task_ids };
   seq += 1;
-  return beginRun({ ...frame, seq, time: '2026-01-01T00:00:00Z' }, checkPipeline(pipeline, fakeCatalogue));
+  return beginRun(frame, checkPipeline(pipeline, fakeCatalogue), { seq, timeMs: 0 });
 }
 
 function addAll(queue: ReadyQueue, ...runs: PipelineRun[]): void {

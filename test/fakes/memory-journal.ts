@@ -74,7 +74,7 @@ export function createMemoryJournal(onFrame: (frame: Frame) => void = () => {}):
         submissions.set(JSON.stringify([userId, key]), { pipeline_id: frame.pipeline_id, request });
       }
       for (const listener of listeners) listener();
-      return added;
+      return frames.length - added.length + 1;
     },
     read: ({ after, limit, pipelineId }) => {
       const all = pipelineId === undefined ? frames : (ofPipeline.get(pipelineId) ?? []);

@@ -106,6 +106,7 @@ describe('the in-process runner', () => {
         Promise.resolve(signal.reason),
         prepareEnvironment([]).catch((error) => error),
       );
+      await new Promise(setImmediate);
       return nothing;
     });
     await using _ = home;
@@ -113,10 +114,11 @@ describe('the in-process runner', () => {
     expect(await Promise.all(told)).toEqual([stop.signal.reason, stop.signal.reason]);
   });
 
-  it('does not begin what is stopped already', async () => {
-    const { home, run } = await setUp(() => expect.fail('it began'));
+  it('begins nothing when all are let go', async () => {
+    const { home, detach, run } = await setUp(() => expect.fail('it began'));
     await using _ = home;
-    await expect(run(AbortSignal.abort(new Error('stopped')))).rejects.toThrow('stopped');
+    detach.abort(new Error('detached'));
+    await expect(run()).rejects.toThrow('detached');
   });
 
   it('runs 256 tasks at once on one signal without a warning', async () => {

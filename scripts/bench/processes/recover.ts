@@ -4,7 +4,7 @@ import { openYard } from '../yard.ts';
 const start = performance.now();
 let milliseconds: number | undefined;
 const yard = openYard(process.argv[2] ?? '.', {
-  onFrames: () => {
+  onEvents: () => {
     milliseconds ??= performance.now() - start;
   },
 });

@@ -7,8 +7,8 @@ const { nodes: noops, edges = [] } = pipelineOf(drawGraph('random DAG', Number(n
 const last = { node_id: 'last', task_name: 'noop', inputs: { sleep_ms: 2 ** 31 - 1 } };
 let succeeded = 0;
 const yard = openYard(home, {
-  onFrames: (frames) => {
-    succeeded += frames.filter(({ type }) => type === 'task_succeeded').length;
+  onEvents: (events) => {
+    succeeded += events.filter(({ type }) => type === 'task_succeeded').length;
     if (succeeded === noops.length) console.log('ready');
   },
 });

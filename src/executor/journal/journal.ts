@@ -59,10 +59,10 @@ export interface Retention {
 /** The record of everything that happened, in one sequence. What `append` returned is on the disk. */
 export interface Journal {
   /**
-   * Writes events in one transaction: all of them or none.
+   * Writes events in one transaction: all of them or none. Returns the number of the first; the others follow it.
    * @throws RetryableError `disk_full` where there is no room; then nothing has been written.
    */
-  append(events: readonly TrainyardEvent[], options?: AppendOptions): Frame[];
+  append(events: readonly TrainyardEvent[], options?: AppendOptions): number;
   read(options: ReadFrames): Frame[];
   /** Sequence number of the last frame, 0 when there is none. */
   lastSeq(): number;

@@ -52,7 +52,6 @@ const migrations = [
   CREATE INDEX results_by_key ON results (reuse_key, seq) WHERE outputs IS NOT NULL;
   CREATE INDEX results_by_task ON results (task_name, seq) WHERE outputs IS NOT NULL;
   CREATE INDEX results_by_pipeline ON results (pipeline_id);
-  CREATE INDEX task_runs_by_pipeline ON task_runs (pipeline_id);
   CREATE INDEX submissions_by_pipeline ON submissions (pipeline_id);
   `,
 ];

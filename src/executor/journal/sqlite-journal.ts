@@ -1,7 +1,7 @@
 import Database from 'better-sqlite3';
 import { RetryableError } from '../../core/errors.ts';
-import type { Frame, TrainyardEvent } from '../../core/events.ts';
-import { createRetention } from './compact.ts';
+import type { TrainyardEvent } from '../../core/events.ts';
+import { createCompaction } from './compact.ts';
 import { prepareInsert } from './insert.ts';
 import type { AppendOptions, Journal } from './journal.ts';
 import { createReads } from './reads.ts';
@@ -24,27 +24,27 @@ export function openSqliteJournal(file: string): Journal {
   // One process writes, so the numbers are given here; those of rows that retention removed are not given again.
   let lastSeq = Number(db.prepare("SELECT seq FROM sqlite_sequence WHERE name = 'events'").pluck().get() ?? 0);
 
-  const write = db.transaction((frames: readonly Frame[], bodies: readonly string[], options: AppendOptions) => {
-    insertEvents(frames.map((frame, index) => rowOf(frame, bodies[index])));
-    for (const frame of frames) updateTables(frame, options.submission);
+  const write = db.transaction((events: readonly TrainyardEvent[], time: string, options: AppendOptions) => {
+    insertEvents(rowsOf(events, lastSeq + 1, time));
+    for (const [index, event] of events.entries()) updateTables(event, { seq: lastSeq + 1 + index, time }, options);
   });
 
   return {
     ...createReads(db),
-    compactNext: createRetention(db),
+    compactNext: createCompaction(db),
 
     append(events, options = {}) {
-      if (events.length === 0) return [];
+      if (events.length === 0) return lastSeq;
       const time = new Date(options.timeMs ?? Date.now()).toISOString();
-      const frames = events.map((event, index): Frame => ({ seq: lastSeq + index + 1, time, ...event }));
       try {
-        write.immediate(frames, events.map(serialize), options);
+        write.immediate(events, time, options);
       } catch (error) {
         throw explain(error, file);
       }
-      lastSeq += frames.length;
+      const first = lastSeq + 1;
+      lastSeq += events.length;
       for (const listener of listeners) listener();
-      return frames;
+      return first;
     },
 
     onAppend(listener) {
@@ -56,13 +56,13 @@ export function openSqliteJournal(file: string): Journal {
   };
 }
 
-function rowOf(frame: Frame, body: string | undefined): unknown[] {
-  const pipelineId = 'pipeline_id' in frame ? frame.pipeline_id : null;
-  return [frame.seq, frame.time, pipelineId, frame.conversation_id ?? null, body];
-}
-
-function serialize(event: TrainyardEvent): string {
-  return JSON.stringify(event);
+function rowsOf(events: readonly TrainyardEvent[], firstSeq: number, time: string): unknown[] {
+  const values: unknown[] = [];
+  for (const [index, event] of events.entries()) {
+    const pipelineId = 'pipeline_id' in event ? event.pipeline_id : null;
+    values.push(firstSeq + index, time, pipelineId, event.conversation_id ?? null, JSON.stringify(event));
+  }
+  return values;
 }
 
 /** Without room nothing has been written, and the same can be tried again. */

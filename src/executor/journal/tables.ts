@@ -1,15 +1,15 @@
 import type Database from 'better-sqlite3';
-import type { Frame } from '../../core/events.ts';
+import type { TrainyardEvent } from '../../core/events.ts';
 import { prepareInsert } from './insert.ts';
-import type { Submission } from './journal.ts';
+import type { AppendOptions } from './journal.ts';
 
-type Keep = (frame: Frame, submission?: Submission) => void;
+type Keep = (event: TrainyardEvent, at: { seq: number; time: string }, options: AppendOptions) => void;
 
 /** Keeps the tables that answer questions in step with the events, within their transaction. */
 export function createTables(db: Database.Database): Keep {
   const tables = [keepPipelines(db), keepResults(db), keepUnanswered(db)];
-  return (frame, submission) => {
-    for (const keep of tables) keep(frame, submission);
+  return (event, at, options) => {
+    for (const keep of tables) keep(event, at, options);
   };
 }
 
@@ -22,16 +22,16 @@ function keepPipelines(db: Database.Database): Keep {
   const addTaskRuns = prepareInsert(db, 'task_runs', 2);
   const setState = db.prepare('UPDATE pipelines SET state = ?, finished_at = ?, thinned = 0 WHERE pipeline_id = ?');
 
-  return (frame, submission) => {
-    if (frame.type === 'pipeline_submitted') {
-      const { pipeline_id, user_id, conversation_id, pipeline, time, seq } = frame;
+  return (event, { seq, time }, { submission }) => {
+    if (event.type === 'pipeline_submitted') {
+      const { pipeline_id, user_id, conversation_id, pipeline } = event;
       add.run(pipeline_id, user_id, conversation_id ?? null, pipeline.name ?? null, time, seq);
-      addTaskRuns(Object.values(frame.task_ids).map((taskId) => [taskId, pipeline_id]));
+      addTaskRuns(Object.values(event.task_ids).flatMap((taskId) => [taskId, pipeline_id]));
       if (submission !== undefined) addSubmission.run({ ...submission, pipelineId: pipeline_id });
-    } else if (frame.type === 'pipeline_retried') {
-      setState.run('running', null, frame.pipeline_id);
-    } else if (frame.type === 'pipeline_finished') {
-      setState.run(frame.state, frame.time, frame.pipeline_id);
+    } else if (event.type === 'pipeline_retried') {
+      setState.run('running', null, event.pipeline_id);
+    } else if (event.type === 'pipeline_finished') {
+      setState.run(event.state, time, event.pipeline_id);
     }
   };
 }
@@ -45,15 +45,15 @@ function keepResults(db: Database.Database): Keep {
   /** Runs whose result is to be kept when they succeed: most tasks of the server itself are not among them. */
   const awaited = new Set(db.prepare('SELECT task_id FROM results WHERE outputs IS NULL').pluck().all());
 
-  return (frame) => {
-    if (frame.type === 'task_started') {
-      const { task_id, pipeline_id, task_name, reuse_key, inputs, runner } = frame;
+  return (event, { seq }) => {
+    if (event.type === 'task_started') {
+      const { task_id, pipeline_id, task_name, reuse_key, inputs, runner } = event;
       // What runs in the server itself is over in no time: nobody asks how long it took.
       if (reuse_key === undefined && runner === 'in-process') return;
       awaited.add(task_id);
       begin.run(task_id, pipeline_id, task_name, reuse_key ?? null, JSON.stringify(inputs));
-    } else if (frame.type === 'task_succeeded') {
-      const { task_id, outputs, seconds, usage, seq, resources } = frame;
+    } else if (event.type === 'task_succeeded') {
+      const { task_id, outputs, seconds, usage, resources } = event;
       for (const resource of Object.values(resources)) addResource.run(resource.resource_id, JSON.stringify(resource));
       if (!awaited.has(task_id)) return;
       end.run(JSON.stringify(outputs), seconds, usage === undefined ? null : JSON.stringify(usage), seq, task_id);
@@ -68,11 +68,11 @@ function keepUnanswered(db: Database.Database): Keep {
        SELECT min(seq) FROM unanswered WHERE conversation_id = ? AND user_id = ? AND message_id IS ?)`,
   );
 
-  return (frame) => {
-    if (frame.type === 'message_received') {
-      add.run(frame.seq, frame.conversation_id, frame.user_id, frame.message_id ?? null);
-    } else if (frame.type === 'reply_sent') {
-      drop.run(frame.conversation_id, frame.user_id, frame.message_id ?? null);
+  return (event, { seq }) => {
+    if (event.type === 'message_received') {
+      add.run(seq, event.conversation_id, event.user_id, event.message_id ?? null);
+    } else if (event.type === 'reply_sent') {
+      drop.run(event.conversation_id, event.user_id, event.message_id ?? null);
     }
   };
 }

@@ -89,7 +89,7 @@ describe('the journal', () => {
       [3, 'task_progress'],
     ]);
     expect(journal.pipelines({ state: 'running', limit: 10 }).map((row) => row.pipeline_id)).toEqual(['pipeline_old']);
-    expect(journal.append([message('new')])).toMatchObject([{ seq: 4 }]);
+    expect(journal.append([message('new')])).toBe(4);
     journal.close();
     openSqliteJournal(file).close();
   });
@@ -114,7 +114,7 @@ describe('the journal', () => {
       expect(last, name).toBeLessThan(50);
       const frames = reopened.read({ after: 0, limit: 100 });
       expect(frames.map(({ seq }) => seq)).toEqual(frames.map((_, index) => index + 1));
-      expect(reopened.append([message('next')])).toMatchObject([{ seq: last + 1 }]);
+      expect(reopened.append([message('next')])).toBe(last + 1);
       reopened.close();
     }
     journal.close();
@@ -186,7 +186,7 @@ describe('retention', () => {
     expect(journal.earlierResults('add_one', 10)).toEqual([]);
     journal.close();
     const reopened = openSqliteJournal(file);
-    expect(reopened.append([message('next')])).toMatchObject([{ seq: last + 1 }]);
+    expect(reopened.append([message('next')])).toBe(last + 1);
     reopened.close();
   });
 
