@@ -124,10 +124,10 @@ export async function startApp(config: Config, { catalogue, createRunners }: Par
   addWebSocket(http, services, journal);
   const server = await listen(http, config.host, config.port);
   acquired.defer(() => server.close());
+  lock.announce({ pid: process.pid, url: server.url });
   services.conversations.recover();
   await executor.recover();
   recovered.resolve();
-  lock.announce({ pid: process.pid, url: server.url });
   const held = acquired.move();
   return {
     services,

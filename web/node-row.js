@@ -93,7 +93,7 @@ function given({ node }) {
 }
 
 /** @param {NodeRun} task @param {boolean} stopping */
-function stateWord({ state, seconds, startedAt, retryAt, attempt, reusedFrom }, stopping) {
+function stateWord({ state, seconds, startedAt, retryAt, attempt, reusedFrom, queue }, stopping) {
   if (state === 'succeeded' && seconds !== undefined) return `succeeded in ${formatDuration(seconds)}`;
   if (state === 'reused' && reusedFrom !== undefined) return `reused from ${reusedFrom}`;
   if (state === 'failed' && seconds !== undefined && seconds > 0) return `failed after ${formatDuration(seconds)}`;
@@ -101,6 +101,7 @@ function stateWord({ state, seconds, startedAt, retryAt, attempt, reusedFrom }, 
   if (state === 'running' && attempt > 1) return `running, attempt ${attempt}`;
   if (state === 'running' && startedAt !== undefined) return `running since ${formatTime(startedAt)}`;
   if (state === 'waiting' && retryAt !== undefined) return 'waiting to try again';
+  if (state === 'waiting' && queue !== undefined) return `waits for ${queue.waits_for}, number ${queue.position}`;
   return state;
 }
 

@@ -4,6 +4,7 @@ import { formatDuration, formatTime, formatValue } from './format.js';
 import { createNodeRow } from './node-row.js';
 import { drawGraph } from './plan-graph.js';
 import { dependenciesOf } from './plan-layout.js';
+import { createQueueWatch } from './queue-watch.js';
 import { resultsTable } from './results-table.js';
 import { isDone } from './run-state.js';
 import { setMark, stateMark } from './state-mark.js';
@@ -45,6 +46,23 @@ export function createRunCard(run, widthPx) {
   );
   if (run.pipelineId !== undefined) root.dataset.pipeline = run.pipelineId;
   let finished = -1;
+  const queue = createQueueWatch(run, update);
+
+  function update() {
+    root.dataset.state = run.state;
+    setMark(mark, run.state);
+    setText(state, cardState(run));
+    setText(when, cardTime(run));
+    graph?.update();
+    for (const [name, task] of run.nodes) rows.get(name)?.update(task, run.stopping);
+    cancel.hidden = run.state !== 'running' || run.stopping;
+    retry.hidden = run.state !== 'failed' && run.state !== 'cancelled';
+    foot.hidden = run.pipelineId === undefined;
+    const done = countDone(run);
+    if (done !== finished) results.replaceChildren(...[resultsTable(run)].filter((table) => table !== undefined));
+    finished = done;
+    queue.look();
+  }
 
   /** @param {'cancel' | 'retry'} verb @param {HTMLButtonElement} button */
   async function act(verb, button) {
@@ -59,23 +77,7 @@ export function createRunCard(run, widthPx) {
     button.disabled = false;
   }
 
-  return {
-    root,
-    update() {
-      root.dataset.state = run.state;
-      setMark(mark, run.state);
-      setText(state, cardState(run));
-      setText(when, cardTime(run));
-      graph?.update();
-      for (const [name, task] of run.nodes) rows.get(name)?.update(task, run.stopping);
-      cancel.hidden = run.state !== 'running' || run.stopping;
-      retry.hidden = run.state !== 'failed' && run.state !== 'cancelled';
-      foot.hidden = run.pipelineId === undefined;
-      const done = countDone(run);
-      if (done !== finished) results.replaceChildren(...[resultsTable(run)].filter((table) => table !== undefined));
-      finished = done;
-    },
-  };
+  return { root, update };
 }
 
 /** What was given for every node at once. @param {Run['pipeline']} pipeline */

@@ -19,6 +19,7 @@
  * @property {ShownError} [error]
  * @property {string} [retryAt]
  * @property {string} [because]
+ * @property {{position: number, waits_for: string}} [queue] where it stands among those that wait for room
  * @property {string} [reusedFrom] the pipeline whose result it is
  * @property {number} [seconds]
  * @property {Record<string, unknown>} inputs
@@ -120,6 +121,7 @@ function start(task, frame) {
   delete task.progress;
   delete task.error;
   delete task.retryAt;
+  delete task.queue;
 }
 
 /** Whether the node's result is there, its own or that of an equal run. @param {NodeState} state */

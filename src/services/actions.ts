@@ -102,10 +102,16 @@ export function describeStatus(status: PipelineStatus): string {
       return `  ${task.node_id}: running, ${Math.round((100 * progress.step) / progress.total)} %`;
     }
     if (task.reused_from !== undefined) return `  ${task.node_id}: reused from ${task.reused_from.pipeline_id}`;
+    if (task.queue !== undefined) return `  ${task.node_id}: ${describeQueue(task.queue)}`;
     const taken = describeTaken(task, task.estimate);
     return `  ${task.node_id}: ${task.state}${taken && ` ${taken}`}`;
   });
   return [`${status.pipeline_id}: ${status.state}`, ...lines].join('\n');
+}
+
+/** Where it stands among those that wait for the same room. */
+export function describeQueue({ position, waits_for }: NonNullable<TaskStatus['queue']>): string {
+  return `waits for ${waits_for}, number ${position} in the queue`;
 }
 
 /** Where it stopped, why, and what to do about it. */

@@ -1,8 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Pipeline } from '../core/pipeline.ts';
+import { describeQueue } from '../services/actions.ts';
 import type { PipelineStatus } from '../services/pipelines.ts';
 import type { Client } from './client.ts';
 import type { CommandContext } from './context.ts';
-import { createProgressView } from './progress-view.ts';
+import { createProgressView, type ProgressView } from './progress-view.ts';
 import { resultLines } from './show.ts';
 
 /**
@@ -24,6 +26,7 @@ export async function followPipeline(
   };
   context.signal.addEventListener('abort', onInterrupt, { once: true });
   if (context.signal.aborted) onInterrupt();
+  const queue = watchQueue(() => client.get<PipelineStatus>(path), view, over.signal);
   try {
     for await (const frame of client.watch(pipelineId, over.signal)) {
       view.show(frame);
@@ -33,10 +36,26 @@ export async function followPipeline(
   } finally {
     context.signal.removeEventListener('abort', onInterrupt);
     over.abort();
+    await queue;
     view.end();
   }
   const status = await client.get<PipelineStatus>(path);
   if (status.state === 'running') context.say(`${pipelineId} goes on; \`trainyard status ${pipelineId}\` shows it.`);
   else context.say(['', `${pipelineId} ${status.state}.`, '', resultLines(status), ''].join('\n'));
   return status;
+}
+
+const queueEveryMs = 3000;
+
+/** Says now and then what waiting nodes wait for: that is no event of the pipeline's own. */
+async function watchQueue(ask: () => Promise<PipelineStatus>, view: ProgressView, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    await sleep(queueEveryMs, undefined, { signal }).catch(() => undefined);
+    if (signal.aborted) return;
+    const status = await ask().catch(() => undefined);
+    const waiting = status?.tasks.flatMap(({ node_id, queue }) =>
+      queue === undefined ? [] : [[node_id, describeQueue(queue)] as const],
+    );
+    if (waiting !== undefined && waiting.length > 0 && !signal.aborted) view.showWaiting(new Map(waiting));
+  }
 }

@@ -16,6 +16,8 @@ interface NodeView {
 /** Shows a running pipeline: a live block on a terminal, a line at each change elsewhere. */
 export interface ProgressView {
   show(frame: Frame): void;
+  /** Says of nodes that wait what for, by node id. */
+  showWaiting(words: ReadonlyMap<string, string>): void;
   end(): void;
 }
 
@@ -44,6 +46,10 @@ function liveView(nodes: Map<string, NodeView>, width: number, stream: NodeJS.Wr
     show(frame) {
       if (moveOn(nodes, frame)) draw();
     },
+    showWaiting(words) {
+      for (const [name, detail] of words) sayWaiting(nodes, name, detail);
+      draw();
+    },
     end: () => write.done(),
   };
 }
@@ -60,8 +66,22 @@ function plainView(nodes: Map<string, NodeView>, width: number, stream: NodeJS.W
       }
       stream.write(`${plainLine(node, width)}\n`);
     },
+    showWaiting(words) {
+      for (const [name, detail] of words) {
+        const node = sayWaiting(nodes, name, detail);
+        if (node !== undefined) stream.write(`${plainLine(node, width)}\n`);
+      }
+    },
     end: () => {},
   };
+}
+
+/** Returns the node where that is news. */
+function sayWaiting(nodes: Map<string, NodeView>, name: string, detail: string): NodeView | undefined {
+  const node = nodes.get(name);
+  if (node?.state !== 'waiting' || node.detail === detail) return undefined;
+  node.detail = detail;
+  return node;
 }
 
 /** Takes a frame in; returns the node that it changed. */
