@@ -20,6 +20,8 @@ export interface AttemptsOptions {
   /** Runs a task; the same task always goes to the same kind of runner. */
   runnerFor: (task: Task) => Runner;
   attemptsDirectory: string;
+  /** Removes what an attempt's folder holds that is not needed once its result is in the journal or taken over. */
+  releaseAttempt: (folder: string) => Promise<void>;
   /** Called with what is a fault of ours, once each. */
   onBug: (error: unknown) => void;
   clock: Clock;
@@ -68,7 +70,8 @@ interface Live {
 }
 
 export function createAttempts(options: AttemptsOptions): Attempts {
-  const { journal, store, capacity, runnerFor, attemptsDirectory, onBug, clock, random, record, hold } = options;
+  const { journal, store, capacity, runnerFor, attemptsDirectory, releaseAttempt, onBug } = options;
+  const { clock, random, record, hold } = options;
   const live = new Map<string, Live>();
   const detach = new AbortController();
 
@@ -186,7 +189,12 @@ export function createAttempts(options: AttemptsOptions): Attempts {
     start(run, task, lease, previous) {
       const attempt = describeAttempt(task, lease.limits);
       if (previous !== undefined) attempt.previousFolder = folder(previous);
-      track(run, task, attempt, lease, 0, (options) => runnerFor(attempt.task).start(attempt, options));
+      track(run, task, attempt, lease, 0, async (options) => {
+        const running = await runnerFor(attempt.task).start(attempt, options);
+        // Its checkpoint has been taken over.
+        if (previous !== undefined) await releaseAttempt(folder(previous)).catch(onBug);
+        return running;
+      });
     },
 
     async recover(run, task) {

@@ -81,8 +81,6 @@ export interface Executor {
 export interface ExecutorOptions extends Omit<AttemptsOptions, 'clock' | 'random' | 'record' | 'hold'> {
   catalogue: Catalogue;
   reuse: ReuseOptions;
-  /** Removes what an attempt no longer needs once its result is in the journal. */
-  releaseAttempt: (folder: string) => Promise<void>;
   /** Told when the disk takes no more, and with undefined when it does again. */
   onPause?: (reason: TaskError | undefined) => void;
   /** The journal broke in a way that trying again would not mend: this process must end. What runs goes on. */

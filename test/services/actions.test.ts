@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createAgent } from '../../agent/index.ts';
 import type { Reply } from '../../src/core/reply.ts';
@@ -90,6 +92,13 @@ describe('a retry', () => {
     const id = await run({ behaviour: 'resumable' });
     await act('retry', {}, ann);
     await workshop.frame(id, 'task_succeeded', 'tune');
+    const attempts = workshop
+      .frames(id)
+      .flatMap((frame) => (frame.type === 'task_started' && frame.node_id === 'tune' ? [frame.attempt_id] : []));
+    // Checkpoints are large: each is kept only until it has been taken over or is needed no more.
+    for (const attempt of attempts) {
+      await expect.poll(() => existsSync(join(home.path, 'attempts', attempt, 'checkpoint'))).toBe(false);
+    }
   });
 
   it('with other values begins anew', async () => {
