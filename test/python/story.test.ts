@@ -25,13 +25,21 @@ beforeAll(async () => {
   await symlink(join(made, 'environments'), join(home.path, 'environments'));
 });
 
-afterAll(() => home[Symbol.asyncDispose]());
+const launched: ChildProcess[] = [];
+
+afterAll(async () => {
+  // A test that fails half-way leaves no server behind.
+  for (const child of launched) child.kill('SIGKILL');
+  await home[Symbol.asyncDispose]();
+});
 
 function launch(...args: string[]): ChildProcess {
-  return spawn(process.execPath, [join(root, 'src', 'cli.ts'), ...args], {
+  const child = spawn(process.execPath, [join(root, 'src', 'cli.ts'), ...args], {
     env: { ...process.env, TRAINYARD_HOME: home.path, TRAINYARD_PORT: '0' },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  launched.push(child);
+  return child;
 }
 
 async function trainyard(...args: string[]) {
