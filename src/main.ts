@@ -101,8 +101,8 @@ export async function startApp(config: Config, { catalogue, createRunners }: Par
     earlierResults: journal.earlierResults,
     metadata: (id) => journal.resource(id)?.metadata,
   });
-  const admit = (checked: CheckedPipeline) =>
-    refuseWhatCannotRun(checked, machine, estimate, readFreeDiskMib(config.home));
+  const admit = (checked: CheckedPipeline, only?: ReadonlySet<string>) =>
+    refuseWhatCannotRun(checked, machine, estimate, readFreeDiskMib(config.home), only);
   const pipelines = createPipelineService({ catalogue, executor, journal, admit, fullName });
   const act = createActions(catalogue, tasks, pipelines);
   const agent = createPlanner(config, machine, {

@@ -12,8 +12,8 @@ export interface Attempt {
   resources: Record<string, Resource>;
   /** Its own folder, absolute. Its path is in the command line of every process that works for it. */
   folder: string;
-  /** Folder of the try before, whose checkpoint this one goes on from, if it left one. */
-  previousFolder?: string;
+  /** Folders of the tries before, latest first: this one goes on from the first checkpoint that it finds there. */
+  previousFolders?: readonly string[];
   limits: AttemptLimits;
 }
 
@@ -46,6 +46,8 @@ export interface FollowOptions {
 export interface RunningAttempt {
   /** How long it has been running, by a clock that nobody sets; undefined where that cannot be told. */
   ageMs?: number | undefined;
+  /** It has ended already: then its age is how long it ran, and no time limit holds for it. */
+  isOver?: boolean;
   /** Waits for the end. Throws a UserError, RetryableError or TerminalError for what failed. */
   follow(options: FollowOptions): Promise<TaskResult>;
 }

@@ -3,12 +3,13 @@ import { isDiskFull, RetryableError, TerminalError, toTaskError, UserError } fro
 import type { TrainyardEvent } from '../core/events.ts';
 import type { ArtifactStore, Resource } from '../core/resource.ts';
 import type { Attempt, AttemptReport, FollowOptions, Runner, RunningAttempt } from '../core/runner.ts';
-import { resourcePrefixes, type Task, type TaskResult } from '../core/task.ts';
-import type { Capacity, Lease } from './capacity.ts';
+import type { Task, TaskResult } from '../core/task.ts';
+import type { Lease } from './capacity.ts';
 import type { Clock } from './clock.ts';
 import type { Journal } from './journal/journal.ts';
-import { idsOf, type PipelineRun, roomFor, type TaskRun } from './pipeline-run.ts';
+import { idsOf, type PipelineRun, type TaskRun } from './pipeline-run.ts';
 import { defaultMaxAttempts, retryDelayMs } from './retry.ts';
+import { resourceIdsIn } from './reuse.ts';
 
 /** Why an attempt is stopped when its pipeline is cancelled. */
 export class Cancelled extends Error {}
@@ -16,7 +17,6 @@ export class Cancelled extends Error {}
 export interface AttemptsOptions {
   journal: Journal;
   store: ArtifactStore;
-  capacity: Capacity;
   /** Runs a task; the same task always goes to the same kind of runner. */
   runnerFor: (task: Task) => Runner;
   attemptsDirectory: string;
@@ -31,20 +31,24 @@ export interface AttemptsOptions {
    * again when that settles.
    */
   record: (attemptId: string, event: TrainyardEvent) => Promise<void> | undefined;
-  /** Counts a running task of the pipeline until the returned function is called. */
-  hold: (run: PipelineRun) => () => void;
+  /** The room that an attempt of an earlier process holds already. */
+  retake: (run: PipelineRun, task: TaskRun) => Lease;
 }
 
 /** The attempts that are alive: started or found again, followed to their end, stopped or let go. */
 export interface Attempts {
   folder(attemptId: string): string;
   /**
-   * The resources that inputs name, by id, among these new ones and those of the journal.
+   * The resources that a task's inputs name, by id, among these new ones and those of the journal.
    * @throws UserError for an id that nothing has.
    */
-  resourcesOf(inputs: Record<string, unknown>, fresh?: ReadonlyMap<string, Resource>): Record<string, Resource>;
-  /** Call only when the start is in the journal. `previous`: the attempt before it, if any. */
-  start(run: PipelineRun, task: TaskRun, lease: Lease, previous: string | undefined): void;
+  resourcesOf(
+    task: Task,
+    inputs: Record<string, unknown>,
+    fresh?: ReadonlyMap<string, Resource>,
+  ): Record<string, Resource>;
+  /** Call only when the start is in the journal. */
+  start(run: PipelineRun, task: TaskRun, lease: Lease): void;
   /** Follows an attempt that an earlier process started, or records that it is lost. */
   recover(run: PipelineRun, task: TaskRun): Promise<void>;
   stop(attemptId: string, reason: Error): void;
@@ -57,6 +61,7 @@ export interface Attempts {
 
 const defaultGraceSeconds = 10;
 const lookForRoomMs = 2000;
+const lookAgainMs = 5000;
 
 const nothing: ReadonlyMap<string, Resource> = new Map();
 
@@ -70,23 +75,22 @@ interface Live {
 }
 
 export function createAttempts(options: AttemptsOptions): Attempts {
-  const { journal, store, capacity, runnerFor, attemptsDirectory, releaseAttempt, onBug } = options;
-  const { clock, random, record, hold } = options;
+  const { journal, store, runnerFor, attemptsDirectory, releaseAttempt, onBug } = options;
+  const { clock, random, record, retake } = options;
   const live = new Map<string, Live>();
   const detach = new AbortController();
 
   const folder = (attemptId: string) => `${attemptsDirectory}${sep}${attemptId}`;
 
-  function resourcesOf(inputs: Record<string, unknown>, fresh = nothing): Record<string, Resource> {
+  const resourcesOf: Attempts['resourcesOf'] = ({ inputFields }, inputs, fresh = nothing) => {
     const resources: Record<string, Resource> = {};
-    for (const value of Object.values(inputs)) {
-      if (!isResourceId(value)) continue;
-      const resource = fresh.get(value) ?? journal.resource(value);
-      if (resource === undefined) throw new UserError('unknown_resource', `There is no resource ${value}.`);
-      resources[value] = resource;
+    for (const id of resourceIdsIn(inputFields, inputs)) {
+      const resource = fresh.get(id) ?? journal.resource(id);
+      if (resource === undefined) throw new UserError('unknown_resource', `There is no resource ${id}.`);
+      resources[id] = resource;
     }
     return resources;
-  }
+  };
 
   function describeAttempt({ task_id, node, inputs, attemptId = '' }: TaskRun, limits: Lease['limits']): Attempt {
     const { timeoutSeconds, graceSeconds = defaultGraceSeconds } = node.task.needs(inputs);
@@ -95,7 +99,7 @@ export function createAttempts(options: AttemptsOptions): Attempts {
       taskId: task_id,
       task: node.task,
       inputs,
-      resources: resourcesOf(inputs),
+      resources: resourcesOf(node.task, inputs),
       folder: folder(attemptId),
       limits: {
         ...limits,
@@ -109,14 +113,20 @@ export function createAttempts(options: AttemptsOptions): Attempts {
    * Follows an attempt to its end and records how it ended.
    * @param ageMs how long it has been running already
    */
-  function track(run: PipelineRun, task: TaskRun, attempt: Attempt, lease: Lease, ageMs: number, begin: Begin): void {
+  function track(
+    run: PipelineRun,
+    task: TaskRun,
+    attempt: Attempt,
+    lease: Lease,
+    begin: Begin,
+    { ageMs, isOver }: { ageMs: number; isOver: boolean } = { ageMs: 0, isOver: false },
+  ): void {
     const { attemptId, limits } = attempt;
     const stop = new Stop();
-    const endHold = hold(run);
     const ids: AttemptIds = { ...idsOf(run, task), attempt_id: attemptId };
     const startedAt = clock.elapsed() - ageMs;
     const seconds = () => (clock.elapsed() - startedAt) / 1000;
-    const forgetLimit = clock.after(limits.timeoutMs - ageMs, () => stop.abort(timedOut(attempt)));
+    const forgetLimit = isOver ? undefined : clock.after(limits.timeoutMs - ageMs, () => stop.abort(timedOut(attempt)));
     const onReport = (report: AttemptReport) => record(attemptId, { ...ids, ...report });
 
     async function toTheEnd(): Promise<TrainyardEvent> {
@@ -124,6 +134,8 @@ export function createAttempts(options: AttemptsOptions): Attempts {
       const following = new Following(task.offset, onReport, stop, detach.signal);
       const running = await begin(following);
       const result = await running.follow(following);
+      // The limit is for the task; what it has computed is kept however long that takes.
+      forgetLimit?.();
       const tell = (text: string) => void onReport({ type: 'task_message', level: 'warning', text });
       const resources = isEmpty(result.resources)
         ? {}
@@ -134,10 +146,9 @@ export function createAttempts(options: AttemptsOptions): Attempts {
     const done = toTheEnd()
       .catch((error: unknown) => endOf(task, ids, stop.reason ?? error, seconds()))
       .then((event) => {
-        forgetLimit();
+        forgetLimit?.();
         live.delete(attemptId);
         lease.release();
-        endHold();
         // Whatever came after the detaching is the next process's to record.
         if (!detach.signal.aborted) record(attemptId, event);
       });
@@ -152,20 +163,32 @@ export function createAttempts(options: AttemptsOptions): Attempts {
       } catch (error) {
         if (!isDiskFull(error)) throw error;
         if (!isTold) tell('The disk is full: the result waits to be stored. Free some space; it goes on by itself.');
-        await pause(lookForRoomMs, stop.signal);
+        await pause(lookForRoomMs, AbortSignal.any([stop.signal, detach.signal]));
       }
+    }
+  }
+
+  /** While it cannot be told whether the attempt lives, no other one may start. */
+  async function findLater<T>(find: () => Promise<T>, { signal }: FollowOptions): Promise<T> {
+    for (;;) {
+      await pause(lookAgainMs, AbortSignal.any([signal, detach.signal]));
+      const found = await find().catch((error: unknown) => ({ error }));
+      if (!(found instanceof Object && 'error' in found)) return found;
     }
   }
 
   function pause(delayMs: number, signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
-      const forget = clock.after(delayMs, resolve);
-      for (const end of [signal, detach.signal]) {
-        end.addEventListener('abort', () => {
-          forget();
-          reject(end.reason);
-        });
-      }
+      signal.throwIfAborted();
+      const forget = clock.after(delayMs, () => {
+        signal.removeEventListener('abort', onAbort);
+        resolve();
+      });
+      const onAbort = () => {
+        forget();
+        reject(signal.reason);
+      };
+      signal.addEventListener('abort', onAbort);
     });
   }
 
@@ -186,26 +209,30 @@ export function createAttempts(options: AttemptsOptions): Attempts {
     resourcesOf,
     isLive: (attemptId) => live.has(attemptId),
 
-    start(run, task, lease, previous) {
-      const attempt = describeAttempt(task, lease.limits);
-      if (previous !== undefined) attempt.previousFolder = folder(previous);
-      track(run, task, attempt, lease, 0, async (options) => {
-        const running = await runnerFor(attempt.task).start(attempt, options);
-        // Its checkpoint has been taken over.
-        if (previous !== undefined) await releaseAttempt(folder(previous)).catch(onBug);
+    start(run, task, lease) {
+      const previous = task.earlierAttempts.map(folder);
+      const attempt = { ...describeAttempt(task, lease.limits), previousFolders: previous };
+      track(run, task, attempt, lease, async (following) => {
+        const running = await runnerFor(attempt.task).start(attempt, following);
+        // Their checkpoint has been taken over.
+        for (const one of previous) await releaseAttempt(one).catch(onBug);
         return running;
       });
     },
 
     async recover(run, task) {
-      const lease = capacity.retake(roomFor(run, task, task.inputs), task.gpus);
+      const lease = retake(run, task);
       const attempt = describeAttempt(task, lease.limits);
-      const running = await runnerFor(attempt.task).find(attempt);
-      const ageMs = running?.ageMs ?? Math.max(0, clock.now() - (task.attemptStartedAtMs ?? clock.now()));
-      track(run, task, attempt, lease, ageMs, async () => {
+      const find = () => runnerFor(attempt.task).find(attempt);
+      const found = await find().catch((error: unknown) => ({ error }));
+      const begin: Begin = async (following) => {
+        const running = found !== undefined && 'error' in found ? await findLater(find, following) : found;
         if (running !== undefined) return running;
         throw new RetryableError('task_lost', 'The task was not running any more when Trainyard started again.');
-      });
+      };
+      const { ageMs, isOver = false } = found === undefined || 'error' in found ? {} : found;
+      const byTheWall = Math.max(0, clock.now() - (task.attemptStartedAtMs ?? clock.now()));
+      track(run, task, attempt, lease, begin, { ageMs: ageMs ?? byTheWall, isOver });
     },
 
     stop: (attemptId, reason) => live.get(attemptId)?.stop.abort(reason),
@@ -295,10 +322,4 @@ function timedOut({ task, limits }: Attempt): TerminalError {
   return new TerminalError('timed_out', `${task.name} was stopped after its time limit of ${seconds} s.`, {
     hint: 'A higher timeout_seconds in the policy of its node gives it more.',
   });
-}
-
-const resourceIdPattern = new RegExp(`^(${Object.values(resourcePrefixes).join('|')})_[a-z0-9]+$`);
-
-function isResourceId(value: unknown): value is string {
-  return typeof value === 'string' && resourceIdPattern.test(value);
 }

@@ -24,8 +24,10 @@ export interface TaskRun {
   attemptStartedAtMs?: number;
   /** GPUs that it holds. */
   gpus: readonly string[];
-  /** The try of an earlier round that stopped short, whose checkpoint the next one goes on from. */
-  resumesFrom?: string;
+  /** Earlier tries whose checkpoints are still good for the next one, latest first. */
+  earlierAttempts: readonly string[];
+  /** That of its latest start. */
+  reuseKey?: string;
   /** Bytes of that try's `events.jsonl` that are in the journal. */
   offset: number;
   /** When the first try of this round started, in ms since 1970. */
@@ -120,7 +122,8 @@ export function readRun(journal: Journal, pipelineId: string, catalogue: Catalog
 }
 
 function notStarted() {
-  return { state: 'waiting' as const, attempts: 0, tries: noTries, offset: 0, gpus: [], inputs: {}, outputs: {} };
+  const nothing = { attempts: 0, tries: noTries, earlierAttempts: [], offset: 0, gpus: [], inputs: {}, outputs: {} };
+  return { state: 'waiting' as const, ...nothing };
 }
 
 function dependantsOf({ nodes }: CheckedPipeline): Map<string, string[]> {
@@ -196,7 +199,9 @@ function startTask(run: PipelineRun, task: TaskRun, event: EventOf<'task_started
   run.ready.delete(task.node.node_id);
   task.state = 'running';
   task.attempts = event.attempt;
+  task.earlierAttempts = attemptsSoFar(task);
   task.attemptId = event.attempt_id;
+  if (event.reuse_key !== undefined) task.reuseKey = event.reuse_key;
   task.attemptStartedAtMs = timeMs;
   task.gpus = event.gpus ?? [];
   task.offset = 0;
@@ -205,6 +210,13 @@ function startTask(run: PipelineRun, task: TaskRun, event: EventOf<'task_started
   delete task.progress;
   delete task.error;
   delete task.backoff;
+}
+
+const attemptsRemembered = 8;
+
+/** The tries of a task run, latest first. */
+export function attemptsSoFar({ attemptId, earlierAttempts }: TaskRun): readonly string[] {
+  return attemptId === undefined ? earlierAttempts : [attemptId, ...earlierAttempts].slice(0, attemptsRemembered);
 }
 
 function holdBack(run: PipelineRun, task: TaskRun, event: EventOf<'attempt_failed'>, timeMs: number): void {
@@ -259,10 +271,16 @@ function override(run: PipelineRun, inputs: NodeInputs): void {
   const nodes = new Map(run.checked.nodes);
   for (const [name, values] of Object.entries(inputs)) {
     const task = taskOf(run, name);
-    task.node = { ...task.node, values: { ...task.node.values, ...values } };
+    task.node = { ...task.node, values: { ...withoutAlternatives(task.node, values), ...values } };
     nodes.set(name, task.node);
   }
   run.checked = { pipeline: overrideInputs(run.checked.pipeline, inputs), nodes };
+}
+
+/** What the node had of inputs that the new ones stand in for goes. */
+function withoutAlternatives({ task, values }: CheckedNode, inputs: Record<string, unknown>): Record<string, unknown> {
+  const replaced = task.exactlyOneOf.filter((pair) => pair.some((name) => Object.hasOwn(inputs, name))).flat();
+  return Object.fromEntries(Object.entries(values).filter(([name]) => !replaced.includes(name)));
 }
 
 /**
@@ -276,9 +294,8 @@ function reopen(run: PipelineRun, changed: ReadonlySet<string>): void {
   for (const task of run.tasks.values()) {
     if (task.state === 'succeeded' || task.state === 'waiting' || task.state === 'running') continue;
     const { task_id, node, waitingFor } = task;
-    const previous = changed.has(node.node_id) ? undefined : (task.attemptId ?? task.resumesFrom);
-    const resumes = previous === undefined ? {} : { resumesFrom: previous };
-    run.tasks.set(node.node_id, { task_id, node, waitingFor, ...notStarted(), ...resumes });
+    const earlierAttempts = changed.has(node.node_id) ? [] : attemptsSoFar(task);
+    run.tasks.set(node.node_id, { task_id, node, waitingFor, ...notStarted(), earlierAttempts });
     run.open += 1;
     if (waitingFor === 0) run.ready.add(node.node_id);
   }

@@ -21,11 +21,14 @@ export interface QueuePlace {
  */
 export interface ReadyQueue {
   add(entry: QueuedTask): void;
-  /** Offers entries in order. `offer` takes one, or says which room is lacking: then it waits, and others of its kind. */
+  /**
+   * Offers entries in order. `offer` takes one, or says which room is lacking: then it waits, and others of its kind.
+   * Does nothing where nothing has been added or given back since the last time.
+   */
   serve(offer: (entry: QueuedTask, closed: ReadonlySet<Room>) => Room | undefined): void;
   /** Counts a task run of this pipeline as running, until the returned function is called. */
   hold(run: PipelineRun): () => void;
-  /** By task id. */
+  /** By task id, for the first thousand. */
   places(): ReadonlyMap<string, QueuePlace>;
 }
 
@@ -40,10 +43,15 @@ interface Lane {
   lacks: Room | undefined;
 }
 
+/** Beyond them nobody looks for a place. */
+const placesTold = 1000;
+
 export function createReadyQueue(): ReadyQueue {
   const lanes = new Map<string, Lane>();
   const users = new Counter();
   const pipelines = new Counter();
+  let isStirred = false;
+  let knownPlaces: ReadonlyMap<string, QueuePlace> | undefined;
 
   function remove(lane: Lane): void {
     lanes.delete(laneKey(lane.run, lane.taskName));
@@ -67,6 +75,8 @@ export function createReadyQueue(): ReadyQueue {
 
   return {
     add(entry) {
+      isStirred = true;
+      knownPlaces = undefined;
       const { run, task } = entry;
       const taskName = task.node.task.name;
       const key = laneKey(run, taskName);
@@ -76,14 +86,20 @@ export function createReadyQueue(): ReadyQueue {
     },
 
     serve(offer) {
+      if (!isStirred) return;
+      isStirred = false;
+      knownPlaces = undefined;
       const closed = new Set<Room>();
       const open = new Set(lanes.values());
       for (let lane = first(open, users, pipelines); lane !== undefined; lane = first(open, users, pipelines)) {
         const entry = head(lane);
-        if (entry !== undefined) lane.lacks = offer(entry, closed);
-        if (entry === undefined || lane.lacks !== undefined) open.delete(lane);
-        if (lane.lacks !== undefined) closed.add(lane.lacks);
-        else if (entry !== undefined) lane.next += 1;
+        lane.lacks = entry && offer(entry, closed);
+        if (entry !== undefined && lane.lacks === undefined) {
+          lane.next += 1;
+          continue;
+        }
+        open.delete(lane);
+        if (lane.lacks !== undefined) close(lane.lacks, closed, open);
       }
     },
 
@@ -93,29 +109,48 @@ export function createReadyQueue(): ReadyQueue {
       return () => {
         users.add(user_id, -1);
         pipelines.add(pipeline_id, -1);
+        isStirred = true;
+        knownPlaces = undefined;
       };
     },
 
     places() {
-      const places = new Map<string, QueuePlace>();
-      const left = new Map([...lanes.values()].map((lane) => [lane, lane.entries.slice(lane.next).filter(stillWaits)]));
-      const [ofUser, ofPipeline, served] = [new Counter(users), new Counter(pipelines), new Counter()];
-      for (;;) {
-        const lane = first(left.keys(), ofUser, ofPipeline);
-        if (lane === undefined) return places;
-        const entry = left.get(lane)?.shift();
-        if (entry === undefined) {
-          left.delete(lane);
-          continue;
-        }
-        const weight = weightOf(entry.task.node.task);
-        served.add(weight, 1);
-        places.set(entry.task.task_id, { position: served.of(weight), waitsFor: lane.lacks });
-        ofUser.add(entry.run.user_id, 1);
-        ofPipeline.add(entry.run.pipeline_id, 1);
-      }
+      knownPlaces ??= findPlaces();
+      return knownPlaces;
     },
   };
+
+  /** Nobody gets this room any more: whoever needs it first of all need not be asked. */
+  function close(room: Room, closed: Set<Room>, open: Set<Lane>): void {
+    closed.add(room);
+    for (const lane of open) {
+      const [entry] = lane.entries;
+      if (entry === undefined || weightOf(entry.task.node.task) !== room) continue;
+      lane.lacks = room;
+      open.delete(lane);
+    }
+  }
+
+  function findPlaces(): ReadonlyMap<string, QueuePlace> {
+    const places = new Map<string, QueuePlace>();
+    const left = new Map([...lanes.values()].map((lane) => [lane, lane.next]));
+    const [ofUser, ofPipeline, served] = [new Counter(users), new Counter(pipelines), new Counter()];
+    while (places.size < placesTold) {
+      const lane = first(left.keys(), ofUser, ofPipeline);
+      if (lane === undefined) break;
+      const at = left.get(lane) ?? 0;
+      const entry = lane.entries[at];
+      if (entry === undefined) left.delete(lane);
+      else left.set(lane, at + 1);
+      if (entry === undefined || !stillWaits(entry)) continue;
+      const weight = weightOf(entry.task.node.task);
+      served.add(weight, 1);
+      places.set(entry.task.task_id, { position: served.of(weight), waitsFor: lane.lacks });
+      ofUser.add(entry.run.user_id, 1);
+      ofPipeline.add(entry.run.pipeline_id, 1);
+    }
+    return places;
+  }
 }
 
 function precedes(a: Lane, b: Lane, ofUser: Counter, ofPipeline: Counter): boolean {

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import type { ArtifactStore, Resource } from '../core/resource.ts';
-import type { Task } from '../core/task.ts';
-import type { Journal, ReusableResult } from './journal/journal.ts';
+import type { Field, Task } from '../core/task.ts';
+import type { ReusableResult } from './journal/journal.ts';
 
 export interface ReuseOptions {
   /** Changes with the code that does the task's work. */
@@ -34,18 +34,26 @@ export function reuseKeyOf(
   return createHash('sha256').update(identity).digest('hex').slice(0, 32);
 }
 
-/** The result that an equal run has left, while all its files are still there. */
-export function findReusable(
-  reuseKey: string,
-  journal: Journal,
+/** Whether everything that a result names is still there, with all its files. */
+export function isWhole(
+  { outputFields }: Task,
+  { outputs }: ReusableResult,
   store: ArtifactStore,
-  resourcesOf: (values: Record<string, unknown>) => Record<string, Resource>,
-): ReusableResult | undefined {
-  const result = journal.reusableResult(reuseKey);
-  if (result === undefined) return undefined;
-  const resources = Object.values(resourcesOf(result.outputs));
-  const isWhole = resources.every(({ artifacts }) => artifacts.every((artifact) => existsSync(store.pathOf(artifact))));
-  return isWhole ? result : undefined;
+  resource: (id: string) => Resource | undefined,
+): boolean {
+  return resourceIdsIn(outputFields, outputs).every((id) =>
+    resource(id)?.artifacts.every((artifact) => existsSync(store.pathOf(artifact))),
+  );
+}
+
+/** The values that are ids of resources: their fields say so, and not their looks. */
+export function resourceIdsIn(fields: ReadonlyMap<string, Field>, values: Record<string, unknown>): string[] {
+  const ids: string[] = [];
+  for (const name in values) {
+    const value = values[name];
+    if (typeof value === 'string' && fields.get(name)?.resourceKind !== undefined) ids.push(value);
+  }
+  return ids;
 }
 
 /** The same value with the keys of its objects in order. */

@@ -1,5 +1,5 @@
 import { constants, existsSync } from 'node:fs';
-import { cp, lstat, mkdir, readdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises';
+import { cp, lstat, mkdir, readdir, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ArtifactStore } from '../core/resource.ts';
 import type { Attempt } from '../core/runner.ts';
@@ -9,7 +9,7 @@ import type { Attempt } from '../core/runner.ts';
  * in come `spec.json` and `inputs/`, out go `events.jsonl`, `log.txt`, `artifacts/` and, last, `result.json`.
  */
 export async function prepareAttemptFolder(attempt: Attempt, store: ArtifactStore): Promise<void> {
-  const { folder, previousFolder } = attempt;
+  const { folder, previousFolders = [] } = attempt;
   await rm(folder, { recursive: true, force: true });
   await mkdir(join(folder, 'artifacts'), { recursive: true });
   // Still empty: from now on a process may come that writes its id into it.
@@ -27,7 +27,7 @@ export async function prepareAttemptFolder(attempt: Attempt, store: ArtifactStor
     task_name: attempt.task.name,
     inputs: attempt.inputs,
     resources,
-    resume_from: previousFolder === undefined ? null : await takeCheckpoint(previousFolder, folder),
+    resume_from: await takeCheckpoint(previousFolders, folder),
     limits: {
       cpu_threads: attempt.limits.cpuThreads,
       memory_mib: attempt.limits.memoryMib,
@@ -37,12 +37,18 @@ export async function prepareAttemptFolder(attempt: Attempt, store: ArtifactStor
   await writeFile(join(folder, 'spec.json'), `${JSON.stringify(spec, null, 2)}\n`, { mode: 0o444 });
 }
 
-async function takeCheckpoint(previousFolder: string, folder: string): Promise<string | null> {
-  const candidates = [join(previousFolder, 'checkpoint'), join(previousFolder, 'inputs', 'checkpoint')];
+/** A name means a whole checkpoint: the copy gets it when it is complete. */
+async function takeCheckpoint(previousFolders: readonly string[], folder: string): Promise<string | null> {
+  const candidates = previousFolders.flatMap((previous) => [
+    join(previous, 'checkpoint'),
+    join(previous, 'inputs', 'checkpoint'),
+  ]);
   for (const checkpoint of candidates) {
     if (!existsSync(checkpoint)) continue;
     const target = join(folder, 'inputs', 'checkpoint');
-    await cp(checkpoint, target, { recursive: true, mode: constants.COPYFILE_FICLONE, filter: isFileOrFolder });
+    const part = `${target}.part`;
+    await cp(checkpoint, part, { recursive: true, mode: constants.COPYFILE_FICLONE, filter: isFileOrFolder });
+    await rename(part, target);
     return 'inputs/checkpoint';
   }
   return null;

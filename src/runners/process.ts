@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
+import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RetryableError, TerminalError } from '../core/errors.ts';
@@ -62,8 +63,8 @@ export function createProcessRunner({ name, store, command, freeBytes = freeByte
       const running = runningAttempt(attempt, work, freeBytes);
       // In this order: one that ends in between has left its result.
       if (pid !== undefined && (await work.isAlive())) return { ...running, ageMs: processAgeMs(pid) };
-      if (await hasResult(attempt.folder)) return running;
-      await stopProcesses(attempt.folder, work, attempt.limits.graceMs);
+      if (await hasResult(attempt.folder)) return { ...running, isOver: true, ageMs: await ranMs(attempt.folder) };
+      await stopProcesses(attempt.folder, work, Math.min(attempt.limits.graceMs, leftoverGraceMs));
       return undefined;
     },
 
@@ -138,10 +139,22 @@ function runningAttempt(attempt: Attempt, work: Work, freeBytes: (folder: string
       }
       detach.throwIfAborted();
       await tell();
-      signal.throwIfAborted();
-      return (await readResult(folder)) ?? fail(folder, work.ended.reason as Ending | undefined, freeBytes);
+      // What has been computed counts, though it was to be stopped.
+      const result = await readResult(folder);
+      if (result === undefined) signal.throwIfAborted();
+      return result ?? fail(folder, work.ended.reason as Ending | undefined, freeBytes);
     },
   };
+}
+
+/** How long an attempt ran that has left a result, by the times of its first and its last file. */
+async function ranMs(folder: string): Promise<number | undefined> {
+  const timeOf = (name: string) => lstat(join(folder, name)).then(({ mtimeMs }) => mtimeMs);
+  try {
+    return Math.max(0, (await timeOf('result.json')) - (await timeOf('spec.json')));
+  } catch {
+    return undefined;
+  }
 }
 
 /** `result.json` is written last, so its presence ends the attempt; so does the end of the process. */

@@ -10,6 +10,8 @@ const uvVersion = '0.13.9';
 const torchVersion = '2.13.0';
 /** Counts up when the recipe below makes another environment from the same files. */
 const recipe = 1;
+/** What an environment is made of beside the lock file. */
+export const environmentVersion = `recipe ${recipe}, torch ${torchVersion}`;
 const supportedPython = '>=3.10,<3.15';
 const lockPollMs = 300;
 /** What a task imports: proves the environment, and leaves it compiled for the first task. */

@@ -22,14 +22,18 @@ export interface Assessment {
 const slowOnCpuSeconds = 3600;
 const slowOnCpuMib = 4096;
 
-/** @param freeDiskMib space for what tasks read and leave; undefined where nobody has looked. */
+/**
+ * @param freeDiskMib space for what tasks read and leave; undefined where nobody has looked.
+ * @param only the nodes that are to run; default: all.
+ */
 export function assessPipeline(
   { nodes }: Pick<CheckedPipeline, 'nodes'>,
   machine: Machine,
   estimate: Estimator,
   freeDiskMib?: number,
+  only?: ReadonlySet<string>,
 ): Assessment {
-  const found = estimate({ nodes });
+  const found = new Map([...estimate({ nodes })].filter(([id]) => only?.has(id) ?? true));
   const estimates = Object.fromEntries([...found].map(([id, node]) => [id, node.estimate]));
   const warnings: string[] = [];
   const assessment = { warnings, estimates, summary: describeTotal(nodes, estimates) };

@@ -55,7 +55,7 @@ export interface Caller {
 /** Operations on pipelines, the same for every transport. An id is a pipeline's or one of its task runs'. */
 export interface PipelineService {
   /** @throws UserError with every fault, or for what this machine cannot run. */
-  submit(pipeline: unknown, caller: Caller, options?: Omit<SubmitRequest, 'userId'>): Submitted;
+  submit(pipeline: unknown, caller: Caller, options?: Omit<SubmitRequest, 'userId' | 'admit'>): Submitted;
   submitTask(taskName: string, inputs: unknown, caller: Caller): Submitted;
   list(caller: Caller): PipelineSummary[];
   /** Why nothing goes on at the moment, such as a full disk. */
@@ -81,7 +81,7 @@ export interface PipelineServiceOptions {
   executor: Executor;
   journal: Journal;
   /** What each node is expected to take. @throws UserError where this machine cannot run the pipeline. */
-  admit: (pipeline: CheckedPipeline) => Record<string, Estimate>;
+  admit: (pipeline: CheckedPipeline, only?: ReadonlySet<string>) => Record<string, Estimate>;
   /** The full name of what people call a model or dataset: `llama-2-7b` → `meta-llama/Llama-2-7b`. */
   fullName: (kind: 'model' | 'dataset', written: string) => string | undefined;
 }
@@ -117,7 +117,7 @@ export function createPipelineService(options: PipelineServiceOptions): Pipeline
   return {
     submit(pipeline, { userId }, request) {
       const checked = checkPipeline(withFullNames(pipeline, fullName), catalogue);
-      return executor.submit(checked, { userId, ...request, estimates: admit(checked) });
+      return executor.submit(checked, { userId, ...request, admit: () => admit(checked) });
     },
 
     submitTask(taskName, inputs, caller) {
@@ -137,11 +137,13 @@ export function createPipelineService(options: PipelineServiceOptions): Pipeline
 
     retry(id, caller, inputs = {}) {
       const run = runOf(id, caller);
-      const others = inputsByNode(toBeRun(run), namesWrittenOut(inputs, fullName));
+      const open = toBeRun(run);
+      const others = inputsByNode(open, namesWrittenOut(inputs, fullName));
       const changed = others && checkPipeline(overrideInputs(run.checked.pipeline, others), catalogue);
+      const names = new Set(open.map(({ node }) => node.node_id));
       executor.retry(run.pipeline_id, caller.userId, {
         ...(others && { inputs: others }),
-        ...(changed && { estimates: admit(changed) }),
+        ...(changed && { estimates: admit(changed, names) }),
       });
       return statusOf(runOf(run.pipeline_id, caller), executor);
     },

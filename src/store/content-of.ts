@@ -1,29 +1,66 @@
 import { createHash } from 'node:crypto';
-import { lstatSync, readdirSync, statSync } from 'node:fs';
+import { lstatSync, readdirSync, readlinkSync, statSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 
-const mostFiles = 10_000;
+/** A data set or a model has fewer; to look at more takes longer than a person waits. */
+const mostFiles = 2000;
 
 /**
  * Stands for the content behind a path or name, and changes with it. Of local files that is sizes and times of change,
  * since hashing a large model takes longer than a person waits; the second of them cannot be set back. What comes with
  * Trainyard changes with its version, and a model's name on a hub stands for its content. Undefined where content
- * cannot be told without asking: `huggingface:` data is fetched again, and what it then holds decides what follows.
+ * cannot be told: `huggingface:` data is fetched again, and what it then holds decides what follows; a path that leads
+ * nowhere, to links or to very many files is taken as new each time.
  */
 export function contentOf(name: string): string | undefined {
   if (name.startsWith('builtin:')) return name;
   if (name.startsWith('huggingface:')) return undefined;
-  const path = resolve(name);
-  const info = statSync(path, { throwIfNoEntry: false });
-  if (info === undefined) return name;
-  if (!info.isDirectory()) return fingerprint(path);
-  const files = readdirSync(path, { recursive: true, encoding: 'utf8' });
-  if (files.length > mostFiles) return undefined;
-  const lines = files.sort().map((file) => `${file} ${fingerprint(join(path, file))}`);
+  try {
+    return contentAt(localPath(name));
+  } catch (error) {
+    const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT';
+    return isMissing && isHubName(name) ? name : undefined;
+  }
+}
+
+/** As the Python runtime reads it. */
+function localPath(name: string): string {
+  const path = name.replace(/^file:(?:\/\/)?/, '');
+  return resolve(/^~(?=\/|$)/.test(path) ? join(homedir(), path.slice(1)) : path);
+}
+
+/** `owner/name` or a name alone, with none of the marks of a path. */
+function isHubName(name: string): boolean {
+  return /^[\w-][\w.-]*(?:\/[\w.-]+)?$/.test(name) && !/\.(?:jsonl?|csv|parquet|txt|ya?ml)$/i.test(name);
+}
+
+function contentAt(path: string): string | undefined {
+  if (!statSync(path).isDirectory()) return fingerprint(path);
+  const lines: string[] = [];
+  if (!describeFolder(path, '', lines)) return undefined;
   return createHash('sha256').update(lines.join('\n')).digest('hex');
 }
 
+/** Adds a line a file; returns false where there are too many of them, or links to folders, which could lead round. */
+function describeFolder(root: string, below: string, lines: string[]): boolean {
+  const entries = readdirSync(join(root, below), { withFileTypes: true });
+  if (lines.length + entries.length > mostFiles) return false;
+  for (const { name } of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    const path = join(root, below, name);
+    const info = statSync(path);
+    if (info.isDirectory()) {
+      if (lstatSync(path).isSymbolicLink() || !describeFolder(root, join(below, name), lines)) return false;
+    } else {
+      lines.push(`${join(below, name)} ${fingerprint(path)}`);
+    }
+  }
+  return true;
+}
+
+/** Of what a link leads to, and of where it leads. */
 function fingerprint(path: string): string {
-  const { size, mtimeNs, ctimeNs, ino } = lstatSync(path, { bigint: true });
-  return [size, mtimeNs, ctimeNs, ino].join('/');
+  const { size, mtimeNs, ctimeNs, ino } = statSync(path, { bigint: true });
+  const target = lstatSync(path).isSymbolicLink() ? readlinkSync(path) : '';
+  return [size, mtimeNs, ctimeNs, ino, target].join('/');
 }

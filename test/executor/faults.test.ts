@@ -193,3 +193,48 @@ describe('a restart', () => {
     await other[Symbol.asyncDispose]();
   });
 });
+
+describe('a task that ended while no server ran', () => {
+  it('has its result collected, however long ago that was and whatever its time limit', async () => {
+    open();
+    const id = workshop.submit([heavy('a', { steps: 15, step_ms: 20 }, { policy: { timeout_seconds: 30 } })]);
+    const { attempt_id } = await workshop.frame(id, 'task_started', 'a');
+    await workshop.frame(id, 'task_progress', 'a');
+    await workshop.close();
+    await expect.poll(() => existsSync(join(home.path, 'attempts', attempt_id, 'result.json'))).toBe(true);
+    open({ clock: { ...systemClock, now: () => Date.now() + 3 * dayMs } });
+    await workshop.executor.recover();
+    const { seconds } = await workshop.frame(id, 'task_succeeded', 'a');
+    expect(seconds).toBeLessThan(30);
+    expect(workshop.frames(id).filter(({ type }) => type === 'task_started')).toHaveLength(1);
+  });
+});
+
+describe('room that comes free all at once', () => {
+  it('is shared between the users that wait for it', async () => {
+    open({ heavyTasks: 4 });
+    await workshop.executor.close();
+    open({ heavyTasks: 4 });
+    const nodes = Array.from({ length: 6 }, (_, index) => heavy(`n${index}`, { behaviour: 'hang', value: index }));
+    workshop.userId = 'ann';
+    const anns = workshop.submit(nodes);
+    workshop.userId = 'bob';
+    const bobs = workshop.submit(nodes);
+    await workshop.frame(bobs, 'task_started');
+    const started = (id: string) => workshop.frames(id).filter(({ type }) => type === 'task_started').length;
+    expect([started(anns), started(bobs)]).toEqual([2, 2]);
+    for (const id of [anns, bobs]) workshop.executor.cancel(id, 'test');
+    for (const id of [anns, bobs]) await workshop.over(id);
+  });
+});
+
+describe('an id as long as may be', () => {
+  it('can be used twice, and both can be read again', async () => {
+    open();
+    const pipeline_id = 'x'.repeat(200);
+    const ids = [1, 2].map((value) => workshop.submit([heavy('a', { steps: 1, value })], { pipeline_id }));
+    for (const id of ids) expect(await workshop.over(id)).toBe('succeeded');
+    expect(new Set(ids).size).toBe(2);
+    expect(ids.map((id) => workshop.executor.run(id)?.state)).toEqual(['succeeded', 'succeeded']);
+  });
+});

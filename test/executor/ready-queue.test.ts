@@ -60,6 +60,8 @@ describe('the queue', () => {
       ['a2', 2, 'server'],
       ['b2', 3, 'server'],
     ]);
+    // Somebody gives room back.
+    queue.hold(runOf('c', 'cid', 1))();
     expect(serve(queue, 3)).toEqual(places.map(([id]) => id));
   });
 

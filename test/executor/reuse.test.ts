@@ -96,4 +96,20 @@ describe('an equal run', () => {
     await workshop.frame(again, 'pipeline_finished');
     expect(workshop.frames(again).map(({ type }) => type)).toContain('task_started');
   });
+
+  it('that waits for room while its equal runs takes the result of that', async () => {
+    await workshop.close();
+    workshop = openWorkshop(home.path, { heavyTasks: 1 });
+    const ids = [workshop.submit([first]), workshop.submit([first])];
+    for (const id of ids) expect(await workshop.over(id)).toBe('succeeded');
+    expect(await workshop.frame(ids[1] ?? '', 'task_reused', 'first')).toMatchObject({
+      original: { pipeline_id: ids[0] },
+    });
+  });
+
+  it('is found by what its inputs are, not by how they look', async () => {
+    const node = { node_id: 'a', task_name: 'heavy', inputs: { path: 'lora_v2' } };
+    expect(await run([node])).toEqual({ a: 'run' });
+    expect(await run([node])).toEqual({ a: 'reused' });
+  });
 });

@@ -42,21 +42,22 @@ function keepResults(db: Database.Database): Keep {
   );
   const end = db.prepare('UPDATE results SET outputs = ?, seconds = ?, usage = ?, seq = ? WHERE task_id = ?');
   const addResource = db.prepare('INSERT OR IGNORE INTO resources VALUES (?, ?)');
-  /** Runs whose result is to be kept when they succeed: most tasks of the server itself are not among them. */
-  const awaited = new Set(db.prepare('SELECT task_id FROM results WHERE outputs IS NULL').pluck().all());
+  /** Runs without a row, which most tasks of the server itself are: it need not be looked for when they end. */
+  const unkept = new Set<string>();
 
   return (event, { seq }) => {
     if (event.type === 'task_started') {
       const { task_id, pipeline_id, task_name, reuse_key, inputs, runner } = event;
       // What runs in the server itself is over in no time: nobody asks how long it took.
-      if (reuse_key === undefined && runner === 'in-process') return;
-      awaited.add(task_id);
-      begin.run(task_id, pipeline_id, task_name, reuse_key ?? null, JSON.stringify(inputs));
+      if (reuse_key === undefined && runner === 'in-process') unkept.add(task_id);
+      else begin.run(task_id, pipeline_id, task_name, reuse_key ?? null, JSON.stringify(inputs));
     } else if (event.type === 'task_succeeded') {
       const { task_id, outputs, seconds, usage, resources } = event;
       for (const resource of Object.values(resources)) addResource.run(resource.resource_id, JSON.stringify(resource));
-      if (!awaited.has(task_id)) return;
+      if (unkept.delete(task_id)) return;
       end.run(JSON.stringify(outputs), seconds, usage === undefined ? null : JSON.stringify(usage), seq, task_id);
+    } else if ('task_id' in event && event.type !== 'task_progress') {
+      unkept.delete(event.task_id);
     }
   };
 }
