@@ -85,7 +85,8 @@ describe('a proposal is read', () => {
     expect(problemWith('{} '.repeat(1_500_000))).toContain('commands');
     expect(problemWith(`[${'{},'.repeat(1_500_000)}{}]`)).toContain('breaks off');
     expect(problemWith(`{"commands":[${'{},'.repeat(50_000)}{}]}`).length).toBeLessThanOrEqual(1000);
-    expect(performance.now() - start).toBeLessThan(2000);
+    // What grows with the square takes minutes; a busy machine takes seconds.
+    expect(performance.now() - start).toBeLessThan(15_000);
     expect(read(`${'{} '.repeat(90)}${propose(finetune)}`)).toEqual(asCommand);
     expect(problemWith(`${'{} '.repeat(200)}${propose(finetune)}`)).not.toContain('finetune');
   });
@@ -93,7 +94,7 @@ describe('a proposal is read', () => {
   test('in time that grows with its length alone', () => {
     const start = performance.now();
     for (const part of ['{', '[', '{"', '\\"', '<think>', '</think>', '{}', ' ']) problemWith(part.repeat(100_000));
-    expect(performance.now() - start).toBeLessThan(5000);
+    expect(performance.now() - start).toBeLessThan(15_000);
   });
 });
 
