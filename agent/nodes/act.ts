@@ -25,6 +25,9 @@ export function createAct(world: AgentWorld) {
         ? { text: `I would run ${named.name}.` }
         : await act({ name: named.name, args }, who);
     const reply: Reply = { kind: 'action', engine, warnings, action: { name: named.name, args }, ...done };
+    const made =
+      args.fresh === true && 'data' in done ? (done.data as { pipeline_id?: unknown }).pipeline_id : undefined;
+    if (typeof made === 'string') return { reply: JSON.stringify(reply), subject: made, pipelineId: made };
     return { reply: JSON.stringify(reply), ...(typeof args.id === 'string' && { subject: args.id }) };
   };
 }

@@ -62,7 +62,7 @@ export function inspectPipeline(
 const deepest = 100;
 
 /** Nested more deeply than any input is, and than a schema can be followed. */
-function isTooDeep(input: unknown): boolean {
+export function isTooDeep(input: unknown): boolean {
   let level = [input];
   for (let depth = 0; level.length > 0; depth++) {
     if (depth > deepest) return true;

@@ -150,7 +150,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
       };
       const submission = idempotencyKey === undefined ? undefined : { userId, key: idempotencyKey, request };
       const timeMs = turns.clock.now();
-      const seq = journal.append([event], { submission, timeMs });
+      const seq = turns.append([event], { submission, timeMs });
       const run = beginRun(event, checked, { seq, timeMs });
       turns.add(run);
       return submitted(run);

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import type { ArtifactStore, Resource } from '../core/resource.ts';
 import type { Field, Task } from '../core/task.ts';
 import type { ReusableResult } from './journal/journal.ts';
@@ -42,7 +42,10 @@ export function isWhole(
   resource: (id: string) => Resource | undefined,
 ): boolean {
   return resourceIdsIn(outputFields, outputs).every((id) =>
-    resource(id)?.artifacts.every((artifact) => existsSync(store.pathOf(artifact))),
+    resource(id)?.artifacts.every((artifact) => {
+      const info = statSync(store.pathOf(artifact), { throwIfNoEntry: false });
+      return info?.size === artifact.bytes;
+    }),
   );
 }
 

@@ -6,7 +6,7 @@ import type { Runner } from '../core/runner.ts';
 import { type Attempts, type AttemptsOptions, createAttempts } from './attempts.ts';
 import type { Capacity, Lease, Room } from './capacity.ts';
 import { type Clock, systemClock } from './clock.ts';
-import type { ReusableResult } from './journal/journal.ts';
+import type { AppendOptions, ReusableResult } from './journal/journal.ts';
 import { nextSteps, type Step } from './next-steps.ts';
 import { nodeInputs } from './node-inputs.ts';
 import { applyEvent, endBackoff, idsOf, type PipelineRun, pipelineIds, roomFor, type TaskRun } from './pipeline-run.ts';
@@ -37,6 +37,8 @@ export interface Turns {
    * @throws RetryableError `disk_full`; then nothing has happened.
    */
   order(run: PipelineRun, event: TrainyardEvent): void;
+  /** Writes at once. @throws RetryableError `disk_full`; then nothing has been written. */
+  append(events: readonly TrainyardEvent[], options: AppendOptions): number;
   /** Ends the backoff of a task run after this time. */
   wakeAfter(run: PipelineRun, task: TaskRun, delayMs: number): void;
   places(): ReadonlyMap<string, QueuePlace>;
@@ -293,10 +295,23 @@ export function createTurns(options: TurnsOptions): Turns {
     });
   }
 
+  /** As the journal's own; where that breaks, this process has to end. */
+  function append(events: readonly TrainyardEvent[], appendOptions: AppendOptions): number {
+    try {
+      return journal.append(events, appendOptions);
+    } catch (error) {
+      if (!(error instanceof RetryableError)) {
+        hasEnded = true;
+        onFatal(error);
+      }
+      throw error;
+    }
+  }
+
   function order(run: PipelineRun, event: TrainyardEvent): void {
     if (paused !== undefined) throw new RetryableError(paused.code, paused.message, { hint: paused.hint ?? '' });
     const timeMs = clock.now();
-    journal.append([event], { timeMs });
+    append([event], { timeMs });
     applyEvent(run, event, timeMs);
     unsettled.add(run);
     schedule();
@@ -313,6 +328,7 @@ export function createTurns(options: TurnsOptions): Turns {
       schedule();
     },
 
+    append,
     order,
     wakeAfter,
     places: queue.places,

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, existsSync, openSync } from 'node:fs';
 import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -170,6 +170,11 @@ async function fail(
   ended: Ending | undefined,
   freeBytes: (folder: string) => Promise<number>,
 ): Promise<never> {
+  if (!existsSync(folder)) {
+    throw new RetryableError('folder_gone', `The folder of the attempt, ${folder}, was removed while the task ran.`, {
+      hint: 'Leave the folder of attempts alone while something runs.',
+    });
+  }
   if ((await freeBytes(folder)) < leastFreeBytes) throw diskFull('the task ended without a result.');
   const said = await lastLogLine(folder);
   const detail = said === '' ? '' : ` Its log ends: ${said}`;

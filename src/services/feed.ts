@@ -34,6 +34,8 @@ export async function followFrames(journal: Journal, { after, send, signal, ...f
         await send(frame);
         cursor = frame.seq;
       }
+      // Others are served between two pages, however quick the reader is.
+      await new Promise(setImmediate);
       if (frames.length < pageSize && !signal.aborted) await news;
     }
   } finally {

@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type CheckedPipeline, checkPipeline } from '../core/check-pipeline.ts';
+import { type CheckedPipeline, checkPipeline, isTooDeep } from '../core/check-pipeline.ts';
 import { type TaskError, UserError } from '../core/errors.ts';
 import type { Estimate } from '../core/estimate.ts';
 import type { Usage } from '../core/events.ts';
@@ -117,6 +117,7 @@ export function createPipelineService(options: PipelineServiceOptions): Pipeline
   return {
     submit(pipeline, { userId }, request) {
       const checked = checkPipeline(withFullNames(pipeline, fullName), catalogue);
+      refuseReservedId(checked.pipeline.pipeline_id);
       return executor.submit(checked, { userId, ...request, admit: () => admit(checked) });
     },
 
@@ -172,6 +173,12 @@ export function createPipelineService(options: PipelineServiceOptions): Pipeline
   };
 }
 
+/** An address could not name it. */
+function refuseReservedId(id: string | undefined): void {
+  if (id === undefined || !/^(?:\.+|latest)$/.test(id)) return;
+  throw new UserError('wrong_input', `A pipeline cannot be called "${id}".`, { hint: 'Choose another pipeline_id.' });
+}
+
 /** What of a pipeline a retry runs. */
 function toBeRun({ tasks }: PipelineRun): TaskRun[] {
   return [...tasks.values()].filter(({ state }) => state !== 'succeeded');
@@ -208,6 +215,7 @@ function namesWrittenOut(inputs: Record<string, JsonValue>, fullName: PipelineSe
 
 /** The pipeline with short names of models and datasets written out; what is no pipeline stays as it is. */
 function withFullNames(written: unknown, fullName: PipelineServiceOptions['fullName']): unknown {
+  if (isTooDeep(written)) return written;
   const parsed = pipelineSchema.safeParse(written);
   if (!parsed.success) return written;
   const write = (inputs: Record<string, JsonValue>) => namesWrittenOut(inputs, fullName);

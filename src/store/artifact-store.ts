@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { constants, createReadStream } from 'node:fs';
-import { chmod, copyFile, link, lstat, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { chmod, copyFile, link, lstat, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
 import { pipeline as stream } from 'node:stream/promises';
 import { TerminalError } from '../core/errors.ts';
@@ -15,7 +15,7 @@ export function createArtifactStore(directory: string): ArtifactStore {
     const sha256 = await hashFile(file);
     const { size } = await stat(file);
     const target = pathOf({ sha256 });
-    if (!(await exists(target))) await putInto(file, target);
+    if ((await sizeOf(target)) !== size) await putInto(file, target);
     return { path: relative(root, file).split(sep).join('/'), sha256, bytes: size };
   }
 
@@ -78,10 +78,22 @@ async function putInto(file: string, target: string): Promise<void> {
   const temporary = `${target}.${randomUUID()}`;
   try {
     await linkOrCopy(file, temporary);
+    await sync(temporary);
     await chmod(temporary, 0o444);
     await rename(temporary, target);
+    await sync(dirname(target));
   } finally {
     await rm(temporary, { force: true });
+  }
+}
+
+/** The journal is to name nothing that a power failure may take away again. */
+async function sync(path: string): Promise<void> {
+  const file = await open(path);
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
   }
 }
 
@@ -89,9 +101,10 @@ async function linkOrCopy(source: string, target: string): Promise<void> {
   await link(source, target).catch(() => copyFile(source, target, constants.COPYFILE_FICLONE));
 }
 
-async function exists(path: string): Promise<boolean> {
+/** Undefined where there is none. What is there with another size was cut short, as by a power failure. */
+async function sizeOf(path: string): Promise<number | undefined> {
   return stat(path).then(
-    () => true,
-    () => false,
+    ({ size }) => size,
+    () => undefined,
   );
 }

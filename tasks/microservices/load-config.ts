@@ -1,4 +1,5 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
@@ -43,17 +44,33 @@ export const loadConfig = defineTask({
 
 async function readConfig(path: string): Promise<Record<string, unknown>> {
   if (path.startsWith('builtin:')) return builtinConfig(path.slice('builtin:'.length));
-  const text = await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
-    const why = cause.code === 'ENOENT' ? 'does not exist' : `cannot be read (${cause.code ?? cause.message})`;
-    throw new UserError('config_unreadable', `The config ${path} ${why}.`, {
-      hint: 'Name a YAML or JSON file that this machine can read, or builtin:default.',
-      cause,
-    });
-  });
-  const parsed = parseConfig(path, text);
+  const parsed = parseConfig(path, await readSmallFile(path));
   if (parsed === null) return {};
   if (typeof parsed === 'object' && !Array.isArray(parsed)) return { ...parsed };
   throw new UserError('config_malformed', `The config ${path} does not hold settings by name.`);
+}
+
+const mostBytes = 2 ** 20;
+
+/** Settings are a plain file of some kilobytes: nothing else is waited for or taken into memory. */
+async function readSmallFile(path: string): Promise<string> {
+  const unreadable = (why: string, cause?: unknown) =>
+    new UserError('config_unreadable', `The config ${path} ${why}.`, {
+      hint: 'Name a YAML or JSON file that this machine can read, or builtin:default.',
+      cause,
+    });
+  // Without waiting, as the opening of a FIFO would.
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((cause: NodeJS.ErrnoException) => {
+    throw unreadable(cause.code === 'ENOENT' ? 'does not exist' : `cannot be read (${cause.code})`, cause);
+  });
+  try {
+    const info = await file.stat();
+    if (!info.isFile()) throw unreadable('is no file');
+    if (info.size > mostBytes) throw unreadable('has more than 1 MiB');
+    return await file.readFile('utf8');
+  } finally {
+    await file.close();
+  }
 }
 
 function parseConfig(path: string, text: string): unknown {

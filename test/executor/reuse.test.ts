@@ -1,4 +1,4 @@
-import { rm, writeFile } from 'node:fs/promises';
+import { chmod, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { temporaryFolder } from '../fakes/temporary-folder.ts';
@@ -81,6 +81,18 @@ describe('an equal run', () => {
     await run([first]);
     await rm(join(home.path, 'artifacts'), { recursive: true });
     expect(await run([first])).toEqual({ first: 'run' });
+  });
+
+  it('is none where a file of it was cut short, and running it mends that', async () => {
+    const id = workshop.submit([first]);
+    const { resources } = await workshop.frame(id, 'task_succeeded', 'first');
+    const artifact = resources.model_id?.artifacts[0] ?? expect.fail('no artifact');
+    const stored = join(home.path, 'artifacts', artifact.sha256.slice(0, 2), artifact.sha256);
+    await chmod(stored, 0o644);
+    await writeFile(stored, '');
+    expect(await run([first])).toEqual({ first: 'run' });
+    expect(await readFile(stored, 'utf8')).toHaveLength(artifact.bytes);
+    expect(await run([first])).toEqual({ first: 'reused' });
   });
 
   it('of another user stays that one’s own', async () => {
