@@ -26,6 +26,15 @@ const ofAttempt = ofTask.extend({
   offset: z.number().int().nonnegative().optional(),
 });
 
+/** What a task's code and packages are at, so that a run can be told from one with others. */
+export const environmentSchema = z.object({
+  /** Of the image or the Python environment, made from what it holds. */
+  version: z.string(),
+  /** Digest of the image, `sha256:…`; absent without a container. */
+  image: z.string().optional(),
+});
+export type TaskEnvironment = z.infer<typeof environmentSchema>;
+
 /** What a run took of the machine at most; what was not measured is absent. */
 export const usageSchema = z.object({
   peak_memory_mib: z.number().nonnegative().optional(),
@@ -53,6 +62,12 @@ export const eventSchema = z.discriminatedUnion('type', [
     gpus: z.array(z.string()).optional(),
     /** Stands for task, version, inputs and their content, where the result may be reused. */
     reuse_key: z.string().optional(),
+  }),
+  /** Where the attempt runs: what its code and packages are, and in which container. */
+  ofAttempt.extend({
+    type: z.literal('task_placed'),
+    environment: environmentSchema,
+    container: z.string().optional(),
   }),
   ofAttempt.extend(taskProgressSchema.shape),
   ofAttempt.extend({

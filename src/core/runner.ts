@@ -6,6 +6,8 @@ import type { Task, TaskResult } from './task.ts';
 export interface Attempt {
   attemptId: string;
   taskId: string;
+  pipelineId: string;
+  nodeId: string;
   task: Task;
   inputs: Record<string, unknown>;
   /** The resources that the inputs name, by id. */
@@ -27,9 +29,10 @@ export interface AttemptLimits {
 }
 
 /** What an attempt tells while it runs. `offset`: bytes of `events.jsonl` read, when the line came from there. */
-export type AttemptReport = (Progress | Message) & { offset?: number };
+export type AttemptReport = (Progress | Message | Placed) & { offset?: number };
 type Progress = Pick<EventOf<'task_progress'>, 'type' | 'phase' | 'step' | 'total' | 'eta_seconds' | 'metrics'>;
 type Message = Pick<EventOf<'task_message'>, 'type' | 'level' | 'text'>;
+type Placed = Pick<EventOf<'task_placed'>, 'type' | 'environment' | 'container'>;
 
 export interface FollowOptions {
   /** Bytes of `events.jsonl` that were read before, by this process or by one before it. */
@@ -69,4 +72,8 @@ export interface Runner {
    * Returns the ids of the attempts that it stopped.
    */
   stopStrays?(attemptsDirectory: string, isLive: (attemptId: string) => boolean): Promise<string[]>;
+  /** Gives up what is kept of an attempt beside its folder. Called when how it ended is in the journal. */
+  release?(attemptId: string): void;
+  /** Resolves when nothing is left to be given up. */
+  close?(): Promise<void>;
 }

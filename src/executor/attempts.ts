@@ -19,6 +19,8 @@ export interface AttemptsOptions {
   store: ArtifactStore;
   /** Runs a task; the same task always goes to the same kind of runner. */
   runnerFor: (task: Task) => Runner;
+  /** Runners that attempts of earlier processes may have, and new ones do not get. */
+  formerRunners?: readonly Runner[];
   attemptsDirectory: string;
   /** Removes what an attempt's folder holds that is not needed once its result is in the journal or taken over. */
   releaseAttempt: (folder: string) => Promise<void>;
@@ -53,6 +55,8 @@ export interface Attempts {
   recover(run: PipelineRun, task: TaskRun): Promise<void>;
   stop(attemptId: string, reason: Error): void;
   isLive(attemptId: string): boolean;
+  /** Gives up what its runner keeps of an attempt. Call only when its end is in the journal. */
+  release(attemptId: string): void;
   /** Waits for those that would end with this process, for that long at most. */
   finishInProcess(limitMs: number): Promise<void>;
   /** Lets every attempt go on by itself and stops listening to it. */
@@ -78,6 +82,8 @@ export function createAttempts(options: AttemptsOptions): Attempts {
   const { journal, store, runnerFor, attemptsDirectory, releaseAttempt, onBug } = options;
   const { clock, random, record, retake } = options;
   const live = new Map<string, Live>();
+  /** Attempts that are over and not released yet, of runners that keep something of them. */
+  const kept = new Map<string, Runner>();
   const detach = new AbortController();
 
   const folder = (attemptId: string) => `${attemptsDirectory}${sep}${attemptId}`;
@@ -92,11 +98,20 @@ export function createAttempts(options: AttemptsOptions): Attempts {
     return resources;
   };
 
-  function describeAttempt({ task_id, node, inputs, attemptId = '' }: TaskRun, limits: Lease['limits']): Attempt {
+  /** An attempt stays with the runner that it was started by. */
+  function formerRunner({ runner: name, node }: TaskRun): Runner {
+    const runner = runnerFor(node.task);
+    return runner.name === name ? runner : (options.formerRunners?.find((one) => one.name === name) ?? runner);
+  }
+
+  function describeAttempt(run: PipelineRun, task: TaskRun, limits: Lease['limits']): Attempt {
+    const { task_id, node, inputs, attemptId = '' } = task;
     const { timeoutSeconds, graceSeconds = defaultGraceSeconds } = node.task.needs(inputs);
     return {
       attemptId,
       taskId: task_id,
+      pipelineId: run.pipeline_id,
+      nodeId: node.node_id,
       task: node.task,
       inputs,
       resources: resourcesOf(node.task, inputs),
@@ -117,6 +132,7 @@ export function createAttempts(options: AttemptsOptions): Attempts {
     run: PipelineRun,
     task: TaskRun,
     attempt: Attempt,
+    runner: Runner,
     lease: Lease,
     begin: Begin,
     { ageMs, isOver }: { ageMs: number; isOver: boolean } = { ageMs: 0, isOver: false },
@@ -148,11 +164,12 @@ export function createAttempts(options: AttemptsOptions): Attempts {
       .then((event) => {
         forgetLimit?.();
         live.delete(attemptId);
+        if (runner.release !== undefined) kept.set(attemptId, runner);
         lease.release();
         // Whatever came after the detaching is the next process's to record.
         if (!detach.signal.aborted) record(attemptId, event);
       });
-    live.set(attemptId, { stop, done, runner: runnerFor(attempt.task) });
+    live.set(attemptId, { stop, done, runner });
   }
 
   /** Tries again as long as the disk is full, and says so once. What has been computed is not thrown away for that. */
@@ -209,11 +226,17 @@ export function createAttempts(options: AttemptsOptions): Attempts {
     resourcesOf,
     isLive: (attemptId) => live.has(attemptId),
 
+    release(attemptId) {
+      kept.get(attemptId)?.release?.(attemptId);
+      kept.delete(attemptId);
+    },
+
     start(run, task, lease) {
       const previous = task.earlierAttempts.map(folder);
-      const attempt = { ...describeAttempt(task, lease.limits), previousFolders: previous };
-      track(run, task, attempt, lease, async (following) => {
-        const running = await runnerFor(attempt.task).start(attempt, following);
+      const attempt = { ...describeAttempt(run, task, lease.limits), previousFolders: previous };
+      const runner = runnerFor(attempt.task);
+      track(run, task, attempt, runner, lease, async (following) => {
+        const running = await runner.start(attempt, following);
         // Their checkpoint has been taken over.
         for (const one of previous) await releaseAttempt(one).catch(onBug);
         return running;
@@ -222,8 +245,9 @@ export function createAttempts(options: AttemptsOptions): Attempts {
 
     async recover(run, task) {
       const lease = retake(run, task);
-      const attempt = describeAttempt(task, lease.limits);
-      const find = () => runnerFor(attempt.task).find(attempt);
+      const attempt = describeAttempt(run, task, lease.limits);
+      const runner = formerRunner(task);
+      const find = () => runner.find(attempt);
       const found = await find().catch((error: unknown) => ({ error }));
       const begin: Begin = async (following) => {
         const running = found !== undefined && 'error' in found ? await findLater(find, following) : found;
@@ -232,7 +256,7 @@ export function createAttempts(options: AttemptsOptions): Attempts {
       };
       const { ageMs, isOver = false } = found === undefined || 'error' in found ? {} : found;
       const byTheWall = Math.max(0, clock.now() - (task.attemptStartedAtMs ?? clock.now()));
-      track(run, task, attempt, lease, begin, { ageMs: ageMs ?? byTheWall, isOver });
+      track(run, task, attempt, runner, lease, begin, { ageMs: ageMs ?? byTheWall, isOver });
     },
 
     stop: (attemptId, reason) => live.get(attemptId)?.stop.abort(reason),

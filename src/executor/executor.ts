@@ -113,7 +113,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
 
   async function stopStrays(): Promise<void> {
     const tasks = [...catalogue.values()].filter(({ work }) => work.where !== 'service');
-    const runners = new Set<Runner>(tasks.map(runnerFor));
+    const runners = new Set<Runner>([...tasks.map(runnerFor), ...(options.formerRunners ?? [])]);
     for (const runner of runners) await runner.stopStrays?.(options.attemptsDirectory, attempts.isLive).catch(onBug);
   }
 

@@ -1,7 +1,7 @@
 import { type CheckedNode, type CheckedPipeline, checkPipeline } from '../core/check-pipeline.ts';
 import type { TaskError } from '../core/errors.ts';
 import type { Estimate } from '../core/estimate.ts';
-import type { EventOf, TrainyardEvent, Usage } from '../core/events.ts';
+import type { EventOf, TaskEnvironment, TrainyardEvent, Usage } from '../core/events.ts';
 import { type NodeInputs, overrideInputs } from '../core/pipeline.ts';
 import type { Catalogue } from '../core/task.ts';
 import type { Journal, PipelineState } from './journal/journal.ts';
@@ -38,6 +38,10 @@ export interface TaskRun {
   /** The run whose result stands for this one's. */
   reusedFrom?: EventOf<'task_reused'>['original'];
   usage?: Usage;
+  /** How the latest try runs, as the runner is called. */
+  runner?: string;
+  /** In what it runs, where the runner has said so. */
+  environment?: TaskEnvironment;
   inputs: Record<string, unknown>;
   outputs: Record<string, unknown>;
   progress?: Pick<EventOf<'task_progress'>, 'phase' | 'step' | 'total' | 'eta_seconds' | 'metrics'>;
@@ -143,6 +147,11 @@ export function applyEvent(run: PipelineRun, event: TrainyardEvent, timeMs: numb
   switch (event.type) {
     case 'task_started':
       return startTask(run, taskOf(run, event.node_id), event, timeMs);
+    case 'task_placed': {
+      const task = taskOf(run, event.node_id);
+      task.environment = event.environment;
+      return advanceOffset(task, event.offset);
+    }
     case 'task_progress': {
       const { phase, step, total, eta_seconds, metrics } = event;
       const task = taskOf(run, event.node_id);
@@ -203,6 +212,7 @@ function startTask(run: PipelineRun, task: TaskRun, event: EventOf<'task_started
   task.attemptId = event.attempt_id;
   if (event.reuse_key !== undefined) task.reuseKey = event.reuse_key;
   task.attemptStartedAtMs = timeMs;
+  task.runner = event.runner;
   task.gpus = event.gpus ?? [];
   task.offset = 0;
   task.inputs = event.inputs;
@@ -210,6 +220,7 @@ function startTask(run: PipelineRun, task: TaskRun, event: EventOf<'task_started
   delete task.progress;
   delete task.error;
   delete task.backoff;
+  delete task.environment;
 }
 
 const attemptsRemembered = 8;

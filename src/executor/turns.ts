@@ -63,6 +63,14 @@ interface Turn {
   acts: (() => void)[];
 }
 
+/** What an attempt tells last. */
+const endings: ReadonlySet<TrainyardEvent['type']> = new Set([
+  'task_succeeded',
+  'attempt_failed',
+  'task_failed',
+  'task_cancelled',
+]);
+
 const lookForRoomMs = 1000;
 /** From so many events on that wait to be written, nobody is listened to. */
 const manyEvents = 10_000;
@@ -128,6 +136,7 @@ export function createTurns(options: TurnsOptions): Turns {
     for (const { attemptId, event } of news) {
       const task = 'node_id' in event ? runs.get(event.pipeline_id)?.tasks.get(event.node_id) : undefined;
       if (task?.attemptId === attemptId && task.state === 'running') put(next, event);
+      if (endings.has(event.type)) next.acts.push(() => attempts.release(attemptId));
     }
   }
 

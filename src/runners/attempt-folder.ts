@@ -1,6 +1,7 @@
 import { constants, existsSync } from 'node:fs';
 import { cp, lstat, mkdir, readdir, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { localPath } from '../core/content-name.ts';
 import type { ArtifactStore } from '../core/resource.ts';
 import type { Attempt } from '../core/runner.ts';
 
@@ -25,7 +26,7 @@ export async function prepareAttemptFolder(attempt: Attempt, store: ArtifactStor
     task_id: attempt.taskId,
     attempt_id: attempt.attemptId,
     task_name: attempt.task.name,
-    inputs: attempt.inputs,
+    inputs: withAbsolutePaths(attempt),
     resources,
     resume_from: await takeCheckpoint(previousFolders, folder),
     limits: {
@@ -35,6 +36,16 @@ export async function prepareAttemptFolder(attempt: Attempt, store: ArtifactStor
     },
   };
   await writeFile(join(folder, 'spec.json'), `${JSON.stringify(spec, null, 2)}\n`, { mode: 0o444 });
+}
+
+/** The folder that a task works in says nothing about what a person meant by `./data.jsonl`, nor does its home. */
+function withAbsolutePaths({ task, inputs }: Attempt): Record<string, unknown> {
+  const absolute = { ...inputs };
+  for (const { name, namesContent } of task.inputFields.values()) {
+    const value = inputs[name];
+    if (namesContent && typeof value === 'string') absolute[name] = localPath(value) ?? value;
+  }
+  return absolute;
 }
 
 /** A name means a whole checkpoint: the copy gets it when it is complete. */

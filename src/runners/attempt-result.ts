@@ -33,6 +33,16 @@ export function hasResult(folder: string): Promise<boolean> {
   );
 }
 
+/** How long an attempt ran that has left a result, by the times of its first and its last file. */
+export async function ranMs(folder: string): Promise<number | undefined> {
+  const timeOf = (name: string) => lstat(join(folder, name)).then(({ mtimeMs }) => mtimeMs);
+  try {
+    return Math.max(0, (await timeOf('result.json')) - (await timeOf('spec.json')));
+  } catch {
+    return undefined;
+  }
+}
+
 /**
  * The result that the task wrote last; undefined where it wrote none.
  * @throws the task's own error, or TerminalError `result_malformed` where it cannot be trusted.

@@ -1,23 +1,17 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, existsSync, openSync } from 'node:fs';
-import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { RetryableError, TerminalError } from '../core/errors.ts';
+import { RetryableError } from '../core/errors.ts';
 import type { ArtifactStore } from '../core/resource.ts';
 import type { Attempt, FollowOptions, Runner, RunningAttempt } from '../core/runner.ts';
 import { abandon, prepareAttemptFolder, readPid } from './attempt-folder.ts';
+import { followWork, leftoverGraceMs } from './attempt-following.ts';
 import { isWorkingFor, type Leader, markOf, processAgeMs, stopProcesses } from './attempt-processes.ts';
-import { createReportReader } from './attempt-reports.ts';
-import { hasResult, readResult } from './attempt-result.ts';
+import { hasResult, ranMs } from './attempt-result.ts';
 import { diskFull, freeBytesOf, leastFreeBytes, orDiskFull } from './disk-full.ts';
-import { lastLogLine } from './last-log-line.ts';
+import { crashed, folderGone, logEnd, stoppedCode } from './no-result.ts';
 import { stopStrays } from './stop-strays.ts';
-
-const pollMs = 100;
-/** What still runs when the result is there has nothing left to save. */
-const leftoverGraceMs = 2000;
 
 /** The command that does an attempt's work. Its arguments must hold the path of the attempt's folder. */
 export interface Command {
@@ -80,12 +74,12 @@ interface Ending {
 }
 
 /** The process of an attempt, as far as this process knows it. */
-interface Work extends Leader {
+interface ProcessWork extends Leader {
   /** Aborts with the ending of a child; one that an earlier process started is looked for from time to time. */
   ended: AbortSignal;
 }
 
-async function launch(folder: string, argv: readonly string[], env: Record<string, string>): Promise<Work> {
+async function launch(folder: string, argv: readonly string[], env: Record<string, string>): Promise<ProcessWork> {
   const log = openSync(join(folder, 'log.txt'), 'a');
   try {
     const child = spawn('/bin/sh', ['-c', launchScript, folder, ...argv], {
@@ -108,84 +102,49 @@ async function launch(folder: string, argv: readonly string[], env: Record<strin
 }
 
 /** The shell becomes the task (`exec`), so its id is the task's. */
-function childWork(child: ChildProcess): Work {
+function childWork(child: ChildProcess): ProcessWork {
   const end = new AbortController();
   child.once('exit', (code, signal) => end.abort({ code, signal } satisfies Ending));
   return { pid: child.pid, isAlive: async () => !end.signal.aborted, ended: end.signal };
 }
 
-function foundWork(folder: string, pid: number | undefined): Work {
+function foundWork(folder: string, pid: number | undefined): ProcessWork {
   return { pid, isAlive: () => isWorkingFor(folder, pid), ended: new AbortController().signal };
 }
 
-function runningAttempt(attempt: Attempt, work: Work, freeBytes: (folder: string) => Promise<number>): RunningAttempt {
-  const { folder, limits } = attempt;
+function runningAttempt(
+  attempt: Attempt,
+  work: ProcessWork,
+  freeBytes: (folder: string) => Promise<number>,
+): RunningAttempt {
+  const { folder } = attempt;
   return {
-    async follow({ fromOffset, onReport, signal, detach }) {
-      const reader = createReportReader(folder, fromOffset);
-      const tell = async () => {
-        for await (const report of reader.newReports()) await onReport(report);
-      };
-      try {
-        const wake = AbortSignal.any([signal, detach, work.ended]);
-        while (!signal.aborted && !detach.aborted && !(await isOver(folder, work))) {
-          await tell();
-          await sleep(pollMs, undefined, { signal: wake }).catch(() => undefined);
-        }
-      } finally {
-        // However it ended, an attempt that is over for us must not go on by itself.
-        const graceMs = signal.aborted ? limits.graceMs : Math.min(limits.graceMs, leftoverGraceMs);
-        if (!detach.aborted) await stopProcesses(folder, work, graceMs);
-      }
-      detach.throwIfAborted();
-      await tell();
-      // What has been computed counts, though it was to be stopped.
-      const result = await readResult(folder);
-      if (result === undefined) signal.throwIfAborted();
-      return result ?? fail(folder, work.ended.reason as Ending | undefined, freeBytes);
-    },
+    follow: (options) =>
+      followWork(
+        attempt,
+        {
+          ended: work.ended,
+          isAlive: work.isAlive,
+          stop: (graceMs) => stopProcesses(folder, work, graceMs),
+          failure: () => failureOf(folder, work.ended.reason as Ending | undefined, freeBytes),
+        },
+        options,
+      ),
   };
 }
 
-/** How long an attempt ran that has left a result, by the times of its first and its last file. */
-async function ranMs(folder: string): Promise<number | undefined> {
-  const timeOf = (name: string) => lstat(join(folder, name)).then(({ mtimeMs }) => mtimeMs);
-  try {
-    return Math.max(0, (await timeOf('result.json')) - (await timeOf('spec.json')));
-  } catch {
-    return undefined;
-  }
-}
-
-/** `result.json` is written last, so its presence ends the attempt; so does the end of the process. */
-async function isOver(folder: string, work: Work): Promise<boolean> {
-  return (await hasResult(folder)) || !(await work.isAlive());
-}
-
-/** A task that was asked to stop, and saved its checkpoint first, says so with 128 and the signal's number. */
-const stoppedCode = 143;
-
-async function fail(
+async function failureOf(
   folder: string,
   ended: Ending | undefined,
   freeBytes: (folder: string) => Promise<number>,
-): Promise<never> {
-  if (!existsSync(folder)) {
-    throw new RetryableError('folder_gone', `The folder of the attempt, ${folder}, was removed while the task ran.`, {
-      hint: 'Leave the folder of attempts alone while something runs.',
-    });
-  }
-  if ((await freeBytes(folder)) < leastFreeBytes) throw diskFull('the task ended without a result.');
-  const said = await lastLogLine(folder);
-  const detail = said === '' ? '' : ` Its log ends: ${said}`;
+): Promise<Error> {
+  if (!existsSync(folder)) return folderGone(folder);
+  if ((await freeBytes(folder)) < leastFreeBytes) return diskFull('the task ended without a result.');
+  const said = await logEnd(folder);
   const signal = ended?.code === stoppedCode ? 'SIGTERM' : ended?.signal;
-  if (ended?.code != null && signal == null) {
-    throw new TerminalError('task_crashed', `The task ended with exit code ${ended.code} and no result.${detail}`, {
-      hint: 'Its whole log says more.',
-    });
-  }
+  if (ended?.code != null && signal == null) return crashed(ended.code, said);
   const cause = signal ? `was killed by ${signal}` : 'ended without a result while nobody watched';
-  throw new RetryableError('task_killed', `The task ${cause}.${detail}`, {
+  return new RetryableError('task_killed', `The task ${cause}.${said}`, {
     hint: 'If the machine ran out of memory, a smaller batch_size or max_seq_length helps.',
   });
 }

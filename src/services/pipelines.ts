@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { type CheckedPipeline, checkPipeline, isTooDeep } from '../core/check-pipeline.ts';
 import { type TaskError, UserError } from '../core/errors.ts';
 import type { Estimate } from '../core/estimate.ts';
-import type { Usage } from '../core/events.ts';
+import type { TaskEnvironment, Usage } from '../core/events.ts';
 import { type JsonValue, type NodeInputs, overrideInputs, pipelineSchema, withoutReuse } from '../core/pipeline.ts';
 import type { Catalogue } from '../core/task.ts';
 import type { Room } from '../executor/capacity.ts';
@@ -35,6 +35,9 @@ export interface TaskStatus {
   estimate?: Estimate;
   /** What it took of the machine at most. */
   usage?: Usage;
+  /** How it runs or ran: in this process, in a Python environment, in a container; and in which. */
+  runner?: string;
+  environment?: TaskEnvironment;
   /** What to say in the chat so that a failed task goes on, such as `retry with batch size 4`. */
   remedy?: string;
 }
@@ -244,6 +247,7 @@ function taskStatus(
   places: ReadonlyMap<string, QueuePlace>,
 ): TaskStatus {
   const { task_id, node, state, attempts, seconds, progress, outputs, error, backoff, reusedFrom, usage } = task;
+  const { runner, environment } = task;
   const remedy = remedyFor(task);
   const place = places.get(task_id);
   const estimate = estimates[node.node_id];
@@ -262,6 +266,8 @@ function taskStatus(
     ...(reusedFrom !== undefined && { reused_from: reusedFrom }),
     ...(estimate !== undefined && { estimate }),
     ...(usage !== undefined && { usage }),
+    ...(runner !== undefined && { runner }),
+    ...(environment !== undefined && { environment }),
     ...(remedy !== undefined && { remedy }),
   };
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { lstatSync, readdirSync, readlinkSync, statSync } from 'node:fs';
-import { homedir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
+import { isHubName, pathOf } from '../core/content-name.ts';
 
 /** A data set or a model has fewer; to look at more takes longer than a person waits. */
 const mostFiles = 2000;
@@ -17,22 +17,11 @@ export function contentOf(name: string): string | undefined {
   if (name.startsWith('builtin:')) return name;
   if (name.startsWith('huggingface:')) return undefined;
   try {
-    return contentAt(localPath(name));
+    return contentAt(pathOf(name));
   } catch (error) {
     const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT';
     return isMissing && isHubName(name) ? name : undefined;
   }
-}
-
-/** As the Python runtime reads it. */
-function localPath(name: string): string {
-  const path = name.replace(/^file:(?:\/\/)?/, '');
-  return resolve(/^~(?=\/|$)/.test(path) ? join(homedir(), path.slice(1)) : path);
-}
-
-/** `owner/name` or a name alone, with none of the marks of a path. */
-function isHubName(name: string): boolean {
-  return /^[\w-][\w.-]*(?:\/[\w.-]+)?$/.test(name) && !/\.(?:jsonl?|csv|parquet|txt|ya?ml)$/i.test(name);
 }
 
 function contentAt(path: string): string | undefined {

@@ -17,6 +17,8 @@ export function runnerContract(createRunner: (store: ArtifactStore) => Runner): 
     const attempt: Attempt = {
       attemptId: 'att_1',
       taskId: 'task_1',
+      pipelineId: 'pl_1',
+      nodeId: 'heavy',
       task: heavy,
       inputs,
       resources: {},

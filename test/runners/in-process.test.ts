@@ -28,6 +28,8 @@ async function setUp(work: (context: ServerTaskContext) => Promise<TaskResult>) 
   const attempt: Attempt = {
     attemptId: 'att_1',
     taskId: 'task_1',
+    pipelineId: 'pl_1',
+    nodeId: 'heavy',
     task,
     inputs: {},
     resources: {},

@@ -19,6 +19,8 @@ describe('the process runner', () => {
   const attemptIn = (home: string, inputs: Attempt['inputs']): Attempt => ({
     attemptId: 'att_1',
     taskId: 'task_1',
+    pipelineId: 'pl_1',
+    nodeId: 'heavy',
     task: heavy,
     inputs,
     resources: { ds_1: resource },
