@@ -4,6 +4,7 @@ import { toTaskError, UserError } from './core/errors.ts';
 import * as commands from './terminal/commands.ts';
 import { type CommandContext, exitCodes } from './terminal/context.ts';
 import { demo } from './terminal/demo.ts';
+import { buildImage } from './terminal/image.ts';
 
 const usage = `Trainyard turns a sentence into a running ML pipeline.
 
@@ -16,6 +17,9 @@ const usage = `Trainyard turns a sentence into a running ML pipeline.
       --fresh                          run again what an earlier run has a result of
   trainyard status [ID]                how pipelines stand
   trainyard tasks [NAME]               what tasks there are, or one of them
+  trainyard image build                make the image that tasks run in (TRAINYARD_ISOLATION=docker)
+      --cuda VERSION                   PyTorch's build: 13.0, 12.6 or none; by default as the driver has it
+  trainyard doctor                     check what Trainyard needs, with what to do
   trainyard demo                       finetune, quantize and evaluate the built-in model
 
   --json     print JSON alone on stdout
@@ -27,6 +31,7 @@ const options = {
   json: { type: 'boolean', default: false },
   wait: { type: 'boolean', default: false },
   fresh: { type: 'boolean', default: false },
+  cuda: { type: 'string' },
   batch: { type: 'boolean', default: false },
   help: { type: 'boolean', short: 'h', default: false },
   input: { type: 'string', multiple: true, default: [] as string[] },
@@ -53,6 +58,8 @@ async function main(): Promise<number> {
       return commands.status(rest[0], context);
     case 'tasks':
       return commands.tasks(rest[0], context);
+    case 'image':
+      return buildImage(required(rest, 'image build'), values.cuda, context);
     case 'demo':
       return demo(context);
     default:

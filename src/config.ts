@@ -47,6 +47,26 @@ export const environmentSchema = z.object({
     .max(36_500)
     .optional()
     .describe('Days that a run and its logs are kept after its end; without it for ever. Artifacts stay'),
+  TRAINYARD_ISOLATION: z
+    .enum(['docker', 'venv', 'process'])
+    .default('venv')
+    .describe('Where heavy tasks run: docker (a container each), venv, or process: the Python that is there'),
+  TRAINYARD_BASE_IMAGE: z
+    .string()
+    .min(1)
+    .default('python:3.12-slim-trixie')
+    .describe('What `trainyard image build` builds on: an image with Python 3.10 or newer'),
+  TRAINYARD_DOCKER_NETWORK: z
+    .string()
+    .min(1)
+    .default('bridge')
+    .describe('Network of containers whose tasks fetch something; all others have none'),
+  TRAINYARD_GPUS: z
+    .string()
+    .transform((text, context) => readGpuList(text, context))
+    .optional()
+    .describe('GPUs to use: ids such as 0,1, with MiB where nvidia-smi cannot tell (0=24576), or none'),
+  DOCKER_HOST: optionalText.describe("Docker's socket, such as unix:///var/run/docker.sock"),
   TRAINYARD_APPROVAL: z
     .enum(['none', 'required'])
     .default('none')
@@ -76,6 +96,26 @@ function readLimits(text: string, context: z.RefinementCtx): Record<string, numb
   return limits;
 }
 
+/** A GPU as the configuration names it. */
+export interface ConfiguredGpu {
+  id: string;
+  memoryMib?: number;
+}
+
+const gpuPattern = /^\s*([\w-]{1,64})\s*(?:=\s*(\d{1,8})\s*)?$/;
+
+function readGpuList(text: string, context: z.RefinementCtx): ConfiguredGpu[] {
+  if (text.trim() === 'none') return [];
+  const gpus = text.split(',').map((part) => {
+    const [, id, mib] = gpuPattern.exec(part) ?? [];
+    if (id === undefined) context.addIssue({ code: 'custom', message: `"${part}" is not of the form ID or ID=MIB` });
+    return { id: id ?? '', ...(mib !== undefined && { memoryMib: Number(mib) }) };
+  });
+  const twice = gpus.find(({ id }, at) => gpus.findIndex((other) => other.id === id) < at);
+  if (twice !== undefined) context.addIssue({ code: 'custom', message: `the GPU ${twice.id} is named twice` });
+  return gpus;
+}
+
 export interface Config {
   /** Absolute. */
   home: string;
@@ -86,6 +126,15 @@ export interface Config {
   /** Tasks at once by name or type. */
   taskLimits: Record<string, number>;
   keepDays: number | undefined;
+  isolation: 'docker' | 'venv' | 'process';
+  /** The image that the image for tasks is built on. */
+  baseImage: string;
+  /** The network of containers whose tasks fetch something. */
+  dockerNetwork: string;
+  /** As Docker's own tools take it; undefined for the usual socket. */
+  dockerHost: string | undefined;
+  /** Undefined for all that the driver tells of. */
+  gpus: readonly ConfiguredGpu[] | undefined;
   approval: 'none' | 'required';
   openai: { apiKey: string; baseUrl?: string; model: string } | undefined;
   /** The environment of the tools that are started: package installers, compilers, Python. */
@@ -135,6 +184,11 @@ export function parseConfig(environment: NodeJS.ProcessEnv): Config {
     maxTasksAUser: values.TRAINYARD_MAX_TASKS_PER_USER,
     taskLimits: values.TRAINYARD_TASK_LIMITS ?? {},
     keepDays: values.TRAINYARD_KEEP_DAYS,
+    isolation: values.TRAINYARD_ISOLATION,
+    baseImage: values.TRAINYARD_BASE_IMAGE,
+    dockerNetwork: values.TRAINYARD_DOCKER_NETWORK,
+    dockerHost: values.DOCKER_HOST,
+    gpus: values.TRAINYARD_GPUS,
     approval: values.TRAINYARD_APPROVAL,
     openai: readOpenai(values),
     toolEnvironment: Object.fromEntries(tools),

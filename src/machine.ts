@@ -2,29 +2,60 @@ import { execFile } from 'node:child_process';
 import { statfsSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
 import { promisify } from 'node:util';
+import type { ConfiguredGpu } from './config.ts';
+import { UserError } from './core/errors.ts';
 import type { Workplace } from './core/estimate.ts';
 import type { Machine } from './executor/capacity.ts';
 
 const bytesInMib = 2 ** 20;
 
-/** What this machine has. GPUs are those that `nvidia-smi` lists; without it there are none. */
-export async function readMachine(): Promise<Machine> {
-  return { cpus: availableParallelism(), memoryMib: Math.floor(totalmem() / bytesInMib), ...(await readGpus()) };
+/**
+ * What this machine has.
+ * @param wanted the GPUs to use; default: all that `nvidia-smi` lists, without it none.
+ * @throws UserError for one that is not there, or whose memory nobody tells.
+ */
+export async function readMachine(wanted?: readonly ConfiguredGpu[]): Promise<Machine> {
+  const gpus = chosenGpus(wanted?.length === 0 ? [] : await readGpus(), wanted);
+  return {
+    cpus: availableParallelism(),
+    memoryMib: Math.floor(totalmem() / bytesInMib),
+    gpus: gpus.map(({ id }) => id),
+    gpuMemoryMib: gpus.length === 0 ? 0 : Math.min(...gpus.map(({ memoryMib }) => memoryMib)),
+  };
 }
 
-async function readGpus(): Promise<Pick<Machine, 'gpus' | 'gpuMemoryMib'>> {
-  try {
-    const query = ['--query-gpu=index,memory.total', '--format=csv,noheader,nounits'];
-    const { stdout } = await promisify(execFile)('nvidia-smi', query, { timeout: 10_000 });
-    const rows = stdout
-      .trim()
-      .split('\n')
-      .map((row) => row.split(',').map((cell) => cell.trim()));
-    const sizes = rows.map(([, mib]) => Number(mib));
-    return { gpus: rows.map(([index = '']) => index), gpuMemoryMib: Math.min(...sizes) };
-  } catch {
-    return { gpus: [], gpuMemoryMib: 0 };
-  }
+interface Gpu {
+  id: string;
+  uuid: string;
+  memoryMib: number;
+  /** Version of its driver, such as `580.65.06`. */
+  driver: string;
+}
+
+/** The GPUs that the driver tells of; none where there is no driver. */
+export async function readGpus(): Promise<Gpu[]> {
+  const query = ['--query-gpu=index,uuid,memory.total,driver_version', '--format=csv,noheader,nounits'];
+  const answer = await promisify(execFile)('nvidia-smi', query, { timeout: 10_000 }).catch(() => undefined);
+  const rows = answer?.stdout.trim().split('\n') ?? [];
+  return rows.flatMap((row) => {
+    const [id, uuid, mib, driver] = row.split(',').map((cell) => cell.trim());
+    if (id === undefined || uuid === undefined || driver === undefined || !/^\d+$/.test(id)) return [];
+    return [{ id, uuid, memoryMib: Number(mib) || 0, driver }];
+  });
+}
+
+function chosenGpus(
+  found: readonly Gpu[],
+  wanted: readonly ConfiguredGpu[] | undefined,
+): { id: string; memoryMib: number }[] {
+  if (wanted === undefined) return [...found];
+  return wanted.map(({ id, memoryMib }) => {
+    const known = memoryMib ?? found.find((gpu) => gpu.id === id || gpu.uuid === id)?.memoryMib;
+    if (known !== undefined) return { id, memoryMib: known };
+    throw new UserError('wrong_configuration', `TRAINYARD_GPUS names ${id}, which nvidia-smi does not list.`, {
+      hint: `Check the id, or say how much memory it has in MiB: ${id}=24576.`,
+    });
+  });
 }
 
 /** Space left for this user on the disk that a folder is on. */

@@ -12,17 +12,15 @@ import { type TaskError, UserError } from './core/errors.ts';
 import { suggestion } from './core/nearest-name.ts';
 import type { Pipeline } from './core/pipeline.ts';
 import type { ArtifactStore } from './core/resource.ts';
-import type { Runner } from './core/runner.ts';
-import type { Catalogue, Task } from './core/task.ts';
+import type { Catalogue } from './core/task.ts';
 import { type CapacityLimits, createCapacity, type Machine } from './executor/capacity.ts';
 import { createExecutor } from './executor/executor.ts';
 import { startRetention } from './executor/journal/retention.ts';
 import { openSqliteJournal } from './executor/journal/sqlite-journal.ts';
 import { lockInstance } from './instance-lock.ts';
+import { createIsolation, type Isolation, runtimeDirectory } from './isolation.ts';
 import { readFreeDiskMib, readMachine, workplaceOf } from './machine.ts';
 import { tidyAttemptFolder } from './runners/attempt-folder.ts';
-import { createInProcessRunner } from './runners/in-process.ts';
-import { createVenvRunner, environmentMaker } from './runners/venv.ts';
 import { createActions } from './services/actions.ts';
 import { type Assessment, assessPipeline, refuseWhatCannotRun } from './services/assessment.ts';
 import { createConversationService } from './services/conversations.ts';
@@ -42,6 +40,8 @@ export interface App {
   services: Services;
   /** Where page and API are. */
   url: string;
+  /** Where heavy tasks run, as a sentence. */
+  isolation: string;
   /** Pipelines that an earlier process left and this one goes on with. */
   recovered: number;
   /** Stops serving. Isolated tasks go on and are found again by the next start. */
@@ -49,29 +49,28 @@ export interface App {
 }
 
 const root = join(import.meta.dirname, '..');
-const runtimeDirectory = join(root, 'tasks', 'runtime');
 /** How long tasks of this process may take to end when it is asked to. */
 const drainMs = 10_000;
 
 /** What a caller may bring in place of Trainyard's own tasks. The agent knows and plans Trainyard's own alone. */
 export interface Parts {
   catalogue: Catalogue;
-  createRunners: (config: Config, store: ArtifactStore) => (task: Task) => Runner;
+  createIsolation: (config: Config, store: ArtifactStore) => Promise<Isolation>;
 }
 
-const ownParts: Parts = { catalogue, createRunners };
+const ownParts: Parts = { catalogue, createIsolation };
 
 /**
  * Puts everything together and listens.
  * @throws UserError where another process serves the same home, or the port is taken.
  */
-export async function startApp(config: Config, { catalogue, createRunners }: Parts = ownParts): Promise<App> {
+export async function startApp(config: Config, { catalogue, createIsolation }: Parts = ownParts): Promise<App> {
   makeHome(config.home);
   // Released in reverse order, at the end or as soon as a step fails: the lock is held longest.
   await using acquired = new AsyncDisposableStack();
   const lock = openFile(join(config.home, 'lock.sqlite'), 'nothing', () => lockInstance(config.home));
   acquired.defer(() => lock.release());
-  const machine = await readMachine();
+  const machine = await readMachine(config.gpus);
   const journal = openFile(join(config.home, 'journal.sqlite'), 'the record of every run', openSqliteJournal);
   acquired.defer(() => journal.close());
   const conversations = { file: join(config.home, 'conversations.sqlite'), loss: 'open questions and plans' };
@@ -79,12 +78,15 @@ export async function startApp(config: Config, { catalogue, createRunners }: Par
   const store = createArtifactStore(join(config.home, 'artifacts'));
   const attemptsDirectory = join(config.home, 'attempts');
   const version = readVersion();
+  const isolation = await createIsolation(config, store);
+  acquired.defer(isolation.close);
   const executor = createExecutor({
     catalogue,
     journal,
     store,
     capacity: createCapacity(machine, limitsOf(config, catalogue)),
-    runnerFor: createRunners(config, store),
+    runnerFor: isolation.runnerFor,
+    formerRunners: isolation.formerRunners,
     attemptsDirectory,
     reuse: { versionOf: createVersions(runtimeDirectory, version), contentOf },
     releaseAttempt: tidyAttemptFolder,
@@ -132,6 +134,7 @@ export async function startApp(config: Config, { catalogue, createRunners }: Par
   return {
     services,
     url: server.url,
+    isolation: isolation.says,
     recovered: journal.pipelines({ state: 'running', limit: 1000 }).length,
     close: () => held.disposeAsync(),
   };
@@ -191,15 +194,6 @@ async function loadPlanner(config: Config, machine: Machine, options: PlannerOpt
 function assess(pipeline: Pipeline, machine: Machine, estimate: Estimator): Assessment | undefined {
   const { nodes, faults } = inspectPipeline(pipeline, catalogue);
   return faults.length > 0 ? undefined : assessPipeline({ nodes }, machine, estimate);
-}
-
-function createRunners(config: Config, store: ArtifactStore) {
-  const directories = { stateDirectory: config.home, runtimeDirectory: join(root, 'tasks', 'runtime') };
-  const { toolEnvironment, taskEnvironment } = config;
-  const prepare = environmentMaker({ ...directories, toolEnvironment });
-  const inProcess = createInProcessRunner(store, prepare);
-  const venv = createVenvRunner({ store, ...directories, toolEnvironment, taskEnvironment }, prepare);
-  return ({ work }: Task) => (work.where === 'server' ? inProcess : venv);
 }
 
 function readVersion(): string {

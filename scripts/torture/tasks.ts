@@ -78,7 +78,7 @@ const passedOn = ['PATH', 'NODE_COMPILE_CACHE', 'TORTURE_HOME', 'TORTURE_LEDGER'
 export const tortureParts: Parts = {
   catalogue: createCatalogue([heavy, light]),
 
-  createRunners(_, store) {
+  async createIsolation(_, store) {
     const inProcess = createInProcessRunner(store, async () => ({ hash: 'none' }));
     const env = Object.fromEntries(passedOn.map((name) => [name, process.env[name] ?? '']));
     const isolated = createProcessRunner({
@@ -86,6 +86,11 @@ export const tortureParts: Parts = {
       store,
       command: async ({ folder }) => ({ argv: [process.execPath, worker, folder], env }),
     });
-    return ({ work }) => (work.where === 'server' ? inProcess : isolated);
+    return {
+      runnerFor: ({ work }) => (work.where === 'server' ? inProcess : isolated),
+      formerRunners: [],
+      says: '',
+      close: async () => {},
+    };
   },
 };

@@ -6,8 +6,8 @@ import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TerminalError, UserError } from '../core/errors.ts';
 
-const uvVersion = '0.13.9';
-const torchVersion = '2.13.0';
+export const uvVersion = '0.13.9';
+export const torchVersion = '2.13.0';
 /** Counts up when the recipe below makes another environment from the same files. */
 const recipe = 1;
 /** What an environment is made of beside the lock file. */
@@ -96,7 +96,7 @@ export async function ensurePythonEnvironment(
 }
 
 /** Names with versions only: an option, an address or a path would run code of unknown origin. */
-function checkRequirements(requirements: string[], pythonVersion: string | undefined): string[] {
+export function checkRequirements(requirements: readonly string[], pythonVersion: string | undefined): string[] {
   const version = String.raw`(===?|[<>~!]=?)\s*[\w.*+!-]+`;
   const allowed = new RegExp(String.raw`^[A-Za-z0-9][\w.-]*(\[[\w.,\s-]+\])?(\s*${version}(\s*,\s*${version})*)?$`);
   for (const requirement of requirements) {
@@ -119,7 +119,7 @@ function hasNvidiaDriver(): boolean {
 }
 
 /** The given environment; what pip was told about indexes and certificates is told to uv, too. */
-function installerEnvironment(env: Record<string, string | undefined>): Record<string, string | undefined> {
+export function installerEnvironment(env: Record<string, string | undefined>): Record<string, string | undefined> {
   const { PIP_INDEX_URL, PIP_EXTRA_INDEX_URL, PIP_CERT } = env;
   return {
     ...(PIP_INDEX_URL && { UV_DEFAULT_INDEX: PIP_INDEX_URL }),

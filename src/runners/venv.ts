@@ -1,17 +1,13 @@
-import type { Resource } from '../core/resource.ts';
-import type { Attempt, FollowOptions, Runner } from '../core/runner.ts';
-import { createProcessRunner, type ProcessRunnerOptions } from './process.ts';
+import type { FollowOptions, Runner } from '../core/runner.ts';
+import { createPythonRunner, type PythonRunnerOptions } from './python.ts';
 import { ensurePythonEnvironment } from './python-environment.ts';
+import { requestedEnvironment } from './requested-environment.ts';
 
-export interface VenvOptions extends Pick<ProcessRunnerOptions, 'store'> {
+export interface VenvOptions extends Omit<PythonRunnerOptions, 'name' | 'findPython'> {
   /** Folder for environments and tools. */
   stateDirectory: string;
-  /** The Python package that does the work. */
-  runtimeDirectory: string;
   /** The environment of package installers. */
   toolEnvironment: Record<string, string>;
-  /** What a task gets of the environment. */
-  taskEnvironment: Record<string, string>;
 }
 
 type Reporting = Pick<FollowOptions, 'onReport' | 'signal'>;
@@ -19,11 +15,13 @@ export type PrepareEnvironment = (
   requirements: readonly string[],
   pythonVersion: string | undefined,
   options: Reporting,
-) => Promise<{ python: string; hash: string }>;
+) => Promise<{ hash: string }>;
 
 /** Makes the runtime's environment with further requirements, or finds it made. */
-export function environmentMaker(options: Omit<VenvOptions, 'store' | 'taskEnvironment'>): PrepareEnvironment {
-  return (requirements, pythonVersion, { onReport, signal }) =>
+export function environmentMaker(
+  options: Pick<VenvOptions, 'stateDirectory' | 'runtimeDirectory' | 'toolEnvironment'>,
+) {
+  return (requirements: readonly string[], pythonVersion: string | undefined, { onReport, signal }: Reporting) =>
     ensurePythonEnvironment({
       stateDir: options.stateDirectory,
       runtimeDir: options.runtimeDirectory,
@@ -36,38 +34,14 @@ export function environmentMaker(options: Omit<VenvOptions, 'store' | 'taskEnvir
 }
 
 /** Runs tasks of the Python runtime as processes in an environment kept by the hash of its requirements. */
-export function createVenvRunner(options: VenvOptions, prepare: PrepareEnvironment): Runner {
-  return createProcessRunner({
+export function createVenvRunner(options: VenvOptions, prepare: ReturnType<typeof environmentMaker>): Runner {
+  return createPythonRunner({
+    ...options,
     name: 'venv',
-    store: options.store,
-    command: async (attempt, reporting) => {
+    findPython: async (attempt, reporting) => {
       const { requirements, pythonVersion } = requestedEnvironment(attempt);
-      const { python } = await prepare(requirements, pythonVersion, reporting);
-      const { cpuThreads, gpus } = attempt.limits;
-      return {
-        argv: [python, '-m', 'trainyard_runtime', attempt.folder],
-        env: {
-          ...options.taskEnvironment,
-          PYTHONPATH: options.runtimeDirectory,
-          PYTHONUNBUFFERED: '1',
-          OMP_NUM_THREADS: String(cpuThreads),
-          CUDA_VISIBLE_DEVICES: gpus.join(','),
-          TOKENIZERS_PARALLELISM: 'false',
-        },
-      };
+      const { python, hash } = await prepare(requirements, pythonVersion, reporting);
+      return { python, version: hash };
     },
   });
-}
-
-/** The environment that the attempt's `env_id` asks for; without one, the runtime's own. */
-function requestedEnvironment({ inputs, resources }: Attempt): {
-  requirements: string[];
-  pythonVersion: string | undefined;
-} {
-  const environment: Resource | undefined = resources[String(inputs.env_id)];
-  const { requirements, python_version: version } = environment?.metadata ?? {};
-  return {
-    requirements: Array.isArray(requirements) ? requirements.map(String) : [],
-    pythonVersion: typeof version === 'string' ? version : undefined,
-  };
 }

@@ -22,7 +22,7 @@ export async function start({ config, say, signal }: CommandContext): Promise<nu
   const app = await startApp(config);
   const engine = config.openai === undefined ? 'the built-in offline engine' : `${config.openai.model}`;
   say(`Trainyard listens on ${app.url}`);
-  say(`Messages are understood by ${engine}. Heavy tasks run in a Python environment of their own.`);
+  say(`Messages are understood by ${engine}. ${app.isolation}`);
   if (app.recovered > 0) say(`Going on with ${app.recovered} pipeline${app.recovered === 1 ? '' : 's'}.`);
   await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
   await app.close();
@@ -93,7 +93,7 @@ async function ask({ json, signal }: CommandContext, prompt = '> '): Promise<str
 
 /** Shows what a message would run, and runs nothing. */
 export async function plan(message: string, { config, json, say, print }: CommandContext): Promise<number> {
-  const agent = createPlanner({ ...config }, await readMachine(), { dryRun: true });
+  const agent = createPlanner({ ...config }, await readMachine(config.gpus), { dryRun: true });
   const reply = await agent.processMessage(message, { userId: 'local', conversationId: randomUUID() });
   if (json) print(reply);
   else say(replyLines(reply));
@@ -107,7 +107,7 @@ interface Case {
 
 /** JSON lines `{id, turns}` from stdin to JSON lines `{id, replies}`: every conversation for itself. */
 export async function planBatch({ config, print }: CommandContext): Promise<number> {
-  const agent = createPlanner(config, await readMachine(), { dryRun: true });
+  const agent = createPlanner(config, await readMachine(config.gpus), { dryRun: true });
   const lines = createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY });
   let number = 0;
   for await (const line of lines) {

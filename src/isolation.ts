@@ -1,0 +1,161 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import type { Config } from './config.ts';
+import { UserError } from './core/errors.ts';
+import type { ArtifactStore } from './core/resource.ts';
+import type { Runner } from './core/runner.ts';
+import type { Task } from './core/task.ts';
+import type { DockerEngine } from './runners/docker.ts';
+import type { Images } from './runners/docker-image.ts';
+import { createInProcessRunner } from './runners/in-process.ts';
+import { createPythonRunner } from './runners/python.ts';
+import { createRunSecrets } from './runners/run-secrets.ts';
+import { createVenvRunner, environmentMaker, type PrepareEnvironment } from './runners/venv.ts';
+
+/** How tasks are kept apart from this process and from each other. */
+export interface Isolation {
+  runnerFor: (task: Task) => Runner;
+  /** Runners that an earlier start may have used, which new attempts do not get. */
+  formerRunners: readonly Runner[];
+  /** Where heavy tasks run, as a sentence. */
+  says: string;
+  close(): Promise<void>;
+}
+
+export const runtimeDirectory = join(import.meta.dirname, '..', 'tasks', 'runtime');
+
+/** Who a task is in its container where this process is root, which a task never is; the image knows this user. */
+const nobodyHere = '10001:10001';
+
+/**
+ * The runners that the configuration asks for. There is no falling back from one to another.
+ * @throws UserError or RetryableError where Docker is asked for and does not answer, or has no image for tasks.
+ */
+export async function createIsolation(config: Config, store: ArtifactStore): Promise<Isolation> {
+  const wasDocker = existsSync(installationFile(config.home));
+  const inDocker = config.isolation === 'docker' || wasDocker ? await createDocker(config, store) : undefined;
+  const inVenv = createVenv(config, store);
+  const inProcess = createOwnPython(config, store);
+  const kinds = { ...(inDocker && { docker: inDocker }), venv: inVenv, process: inProcess };
+  const chosen = kinds[config.isolation] ?? inVenv;
+  const says = await chosen.check();
+  const inServer = createInProcessRunner(store, chosen.prepare);
+  const all = Object.values(kinds).map(({ runner }) => runner);
+  return {
+    runnerFor: ({ work }) => (work.where === 'server' ? inServer : chosen.runner),
+    formerRunners: all.filter((runner) => runner !== chosen.runner),
+    says,
+    close: async () => void (await Promise.all(all.map((runner) => runner.close?.()))),
+  };
+}
+
+/** One way of keeping tasks apart. */
+interface Kind {
+  runner: Runner;
+  prepare: PrepareEnvironment;
+  /** Whether it can be used, and how it is called in a sentence. */
+  check(): Promise<string>;
+}
+
+function createVenv({ home, toolEnvironment, taskEnvironment }: Config, store: ArtifactStore): Kind {
+  const options = { store, stateDirectory: home, runtimeDirectory, toolEnvironment, taskEnvironment };
+  const prepare = environmentMaker(options);
+  return {
+    runner: createVenvRunner(options, prepare),
+    prepare,
+    check: async () => 'Heavy tasks run in a Python environment of their own (TRAINYARD_ISOLATION=venv).',
+  };
+}
+
+function createOwnPython({ taskEnvironment }: Config, store: ArtifactStore): Kind {
+  const options = { store, runtimeDirectory, taskEnvironment };
+  return {
+    runner: createPythonRunner({ ...options, name: 'process', findPython: async () => ({ python: 'python3' }) }),
+    prepare: async () => {
+      throw new UserError('no_environments', 'Tasks run in the Python that is there; no other one is made.', {
+        hint: 'Set TRAINYARD_ISOLATION to venv or docker, or leave the environment out.',
+      });
+    },
+    check: async () => 'Heavy tasks run in the Python of this machine, as it is (TRAINYARD_ISOLATION=process).',
+  };
+}
+
+/** The packages of Docker are loaded only for who uses it. */
+async function createDocker(config: Config, store: ArtifactStore): Promise<Kind> {
+  const { engine, images, socket } = await openDocker(config);
+  const { createDockerRunner } = await import('./runners/docker-runner.ts');
+  const { SSL_CERT_FILE: certificates } = config.taskEnvironment;
+  const runner = createDockerRunner({
+    engine,
+    store,
+    place: {
+      installation: installationOf(config.home),
+      user: process.getuid?.() ? `${process.getuid?.()}:${process.getgid?.()}` : nobodyHere,
+      network: config.dockerNetwork,
+      certificates,
+      hidden: [socket, config.home],
+    },
+    imageFor: images.forAttempt,
+    command: (folder) => ['python', '-m', 'trainyard_runtime', folder],
+    secrets: createRunSecrets(join(config.home, 'secrets'), forFetching(config.taskEnvironment)),
+  });
+  return {
+    runner,
+    prepare: async (requirements, pythonVersion, reporting) => {
+      const { version } = await images.withPackages(requirements, pythonVersion, reporting);
+      return { hash: version };
+    },
+    async check() {
+      const { version, isRootless } = await engine.describe();
+      if (isRootless) {
+        throw new UserError('docker_rootless', 'This Docker maps users (rootless or userns-remap).', {
+          hint: 'Tasks could not write their results there. Use a Docker that does not, or TRAINYARD_ISOLATION=venv.',
+        });
+      }
+      const image = images.usable();
+      return `Heavy tasks run in Docker ${version}, each in a container of image ${image.version} (${image.id.slice(7, 19)}).`;
+    },
+  };
+}
+
+/** @throws UserError for a Docker of another machine. */
+export async function openDocker(config: Config): Promise<{ engine: DockerEngine; images: Images; socket: string }> {
+  const socket = socketOf(config.dockerHost);
+  const [{ connectDocker }, { createImages }] = await Promise.all([
+    import('./runners/docker.ts'),
+    import('./runners/docker-image.ts'),
+  ]);
+  const engine = connectDocker(socket);
+  const { home, toolEnvironment } = config;
+  return { engine, images: createImages({ engine, home, runtimeDirectory, toolEnvironment }), socket };
+}
+
+const ofDesktop = join(homedir(), '.docker', 'run', 'docker.sock');
+
+function socketOf(host: string | undefined): string {
+  if (host?.startsWith('unix://')) return host.slice('unix://'.length);
+  if (host === undefined) {
+    return !existsSync('/var/run/docker.sock') && existsSync(ofDesktop) ? ofDesktop : '/var/run/docker.sock';
+  }
+  throw new UserError('docker_remote', `DOCKER_HOST is ${host}, and tasks share files with this machine.`, {
+    hint: 'Set it to the socket of a Docker on this machine, such as unix:///var/run/docker.sock.',
+  });
+}
+
+const notForContainers = new Set(['PATH', 'HOME', 'LANG', 'TMPDIR', 'HF_HOME', 'SSL_CERT_FILE']);
+
+/** What a task that fetches is told beside its image's own environment. */
+function forFetching(taskEnvironment: Config['taskEnvironment']): Record<string, string> {
+  return Object.fromEntries(Object.entries(taskEnvironment).filter(([name]) => !notForContainers.has(name)));
+}
+
+const installationFile = (home: string) => join(home, 'installation');
+
+/** Tells the containers of this home from those of others. */
+function installationOf(home: string): string {
+  const file = installationFile(home);
+  if (!existsSync(file)) writeFileSync(file, `${randomBytes(6).toString('hex')}\n`);
+  return readFileSync(file, 'utf8').trim();
+}

@@ -1,0 +1,86 @@
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { installerEnvironment, torchVersion } from './python-environment.ts';
+import { runtimeFiles } from './runtime-files.ts';
+
+type Variables = Readonly<Record<string, string>>;
+
+/** What an image is made by, beside the runtime's own files. */
+export const recipeFiles = ['Dockerfile', 'image/install.sh', 'image/further.Dockerfile'];
+
+/** A new folder with what the daemon needs to build the image of tasks. Whoever asks for it removes it. */
+export function runtimeContext(runtimeDirectory: string, toolEnvironment: Variables, torchBackend: string): string {
+  const context = newContext(runtimeDirectory, 'Dockerfile', toolEnvironment);
+  for (const name of runtimeFiles(runtimeDirectory)) put(context, name, readFileSync(join(runtimeDirectory, name)));
+  copyWheels(toolEnvironment, torchBackend, join(context, 'installer', 'wheels'));
+  return context;
+}
+
+/** The same for an image with further packages. */
+export function furtherContext(
+  runtimeDirectory: string,
+  toolEnvironment: Variables,
+  requirements: readonly string[],
+): string {
+  const context = newContext(runtimeDirectory, 'image/further.Dockerfile', toolEnvironment);
+  put(context, 'installer/requirements.txt', `${requirements.join('\n')}\n`);
+  return context;
+}
+
+/** Nobody else may read it: it holds the settings of pip, and an index may have a password. */
+function newContext(runtimeDirectory: string, dockerfile: string, toolEnvironment: Variables): string {
+  const context = mkdtempSync(join(tmpdir(), 'trainyard-image-'));
+  put(context, 'Dockerfile', readFileSync(join(runtimeDirectory, dockerfile)));
+  put(context, 'installer/install.sh', readFileSync(join(runtimeDirectory, 'image', 'install.sh')));
+  const { settings, certificates } = installerSettings(toolEnvironment);
+  put(context, 'installer/settings', settings);
+  if (certificates) put(context, 'installer/certificates.pem', readFileSync(certificates));
+  return context;
+}
+
+/** All may read it in the image, whatever this process's umask is. */
+function put(context: string, name: string, content: string | Buffer): void {
+  mkdirSync(dirname(join(context, name)), { recursive: true });
+  writeFileSync(join(context, name), content, { mode: 0o644 });
+}
+
+const handedOn = [
+  /^PIP_(?:INDEX_URL|EXTRA_INDEX_URL|DEFAULT_TIMEOUT|TRUSTED_HOST)$/,
+  /^UV_(?:DEFAULT_INDEX|INDEX|INDEX_URL|EXTRA_INDEX_URL|INDEX_STRATEGY|HTTP_TIMEOUT|INSECURE_HOST)$/,
+  /^(?:https?|no)_proxy$/i,
+];
+
+/** What pip and uv are to know while they install, as lines for a shell. Folders of this machine mean nothing there. */
+function installerSettings(environment: Variables): { settings: string; certificates: string | undefined } {
+  const certificates = environment.SSL_CERT_FILE || environment.PIP_CERT;
+  const isOfHere = (value: string) => value.split(/\s+/).every((part) => /^(?:file:|\/)/.test(part));
+  const variables = Object.entries(installerEnvironment(environment)).filter(
+    ([name, value]) => value && handedOn.some((pattern) => pattern.test(name)) && !isOfHere(value),
+  );
+  if (certificates) {
+    for (const name of ['PIP_CERT', 'SSL_CERT_FILE']) variables.push([name, '/installer/certificates.pem']);
+  }
+  const settings = variables.map(([name, value]) => `export ${name}='${value?.replaceAll("'", "'\\''")}'\n`).join('');
+  return { settings, certificates };
+}
+
+/** PyTorch from folders that the user points to, in a build that fits. */
+function copyWheels(environment: Variables, backend: string, target: string): void {
+  mkdirSync(target, { recursive: true });
+  const links = environment.UV_FIND_LINKS || environment.PIP_FIND_LINKS || '';
+  for (const folder of links.split(/[\s,]+/).filter((link) => link.startsWith('/'))) {
+    for (const name of namesIn(folder)) {
+      const fits = name.startsWith(`torch-${torchVersion}+${backend}-`) && /linux.*\.whl$/.test(name);
+      if (fits) copyFileSync(join(folder, name), join(target, name));
+    }
+  }
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
