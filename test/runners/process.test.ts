@@ -6,6 +6,7 @@ import type { Attempt, Runner } from '../../src/core/runner.ts';
 import { createProcessRunner, type ProcessRunnerOptions } from '../../src/runners/process.ts';
 import { createArtifactStore } from '../../src/store/artifact-store.ts';
 import { runnerContract } from '../contract/runner-contract.ts';
+import { seenByPidFile } from '../fakes/seen-by-pid-file.ts';
 import { heavy, workerCommand } from '../fakes/tasks.ts';
 import { temporaryFolder } from '../fakes/temporary-folder.ts';
 
@@ -13,7 +14,7 @@ const createRunner = (store: ArtifactStore, more: Partial<ProcessRunnerOptions> 
   createProcessRunner({ name: 'process', store, command: workerCommand, ...more });
 
 describe('the process runner', () => {
-  runnerContract((store) => createRunner(store));
+  runnerContract({ createRunner, ...seenByPidFile });
 
   const resource: Resource = { resource_id: 'ds_1', kind: 'dataset', artifacts: [], metadata: {} };
   const attemptIn = (home: string, inputs: Attempt['inputs']): Attempt => ({
