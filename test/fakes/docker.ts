@@ -1,7 +1,10 @@
 /** A real Docker engine for tests: the one at DOCKER_HOST, or at the usual place. */
+import { createHash } from 'node:crypto';
 import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { get, type IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { parseConfig } from '../../src/config.ts';
 import type { ArtifactStore } from '../../src/core/resource.ts';
 import type { Attempt, Runner } from '../../src/core/runner.ts';
@@ -22,19 +25,21 @@ export async function findDocker(): Promise<DockerEngine | undefined> {
   return undefined;
 }
 
-export const workerImage = 'trainyard-test:worker';
-
 /** An image with Node and `worker.js` on the base that tasks have; made once a daemon. Returns its digest. */
 export async function buildWorkerImage(engine: DockerEngine): Promise<string> {
+  const worker = readFileSync(join(import.meta.dirname, 'worker.js'));
+  const hash = createHash('sha256').update(`${config.baseImage} ${process.version}`).update(worker).digest('hex');
+  const reference = `trainyard-test:${hash.slice(0, 12)}`;
+  const made = await engine.image(reference);
+  if (made !== undefined) return made.id;
   const context = mkdtempSync(join(tmpdir(), 'trainyard-worker-'));
   try {
-    const dockerfile = `FROM ${config.baseImage}\nCOPY node /usr/local/bin/node\nCOPY worker.js /worker.js\nUSER 10001:10001\n`;
-    writeFileSync(join(context, 'Dockerfile'), dockerfile);
+    const steps = [`FROM ${config.baseImage}`, 'COPY node /usr/local/bin/node', 'COPY worker.js /worker.js'];
+    writeFileSync(join(context, 'Dockerfile'), `${steps.join('\n')}\nUSER 10001:10001\n`);
     copyFileSync(process.execPath, join(context, 'node'));
-    copyFileSync(join(import.meta.dirname, 'worker.js'), join(context, 'worker.js'));
-    const signal = AbortSignal.timeout(300_000);
-    const build = { context, dockerfile: 'Dockerfile', reference: workerImage, arguments: {}, labels: {} };
-    return (await engine.build(build, () => {}, signal)).id;
+    writeFileSync(join(context, 'worker.js'), worker);
+    const build = { context, dockerfile: 'Dockerfile', reference, arguments: {}, labels: {} };
+    return (await engine.build(build, () => {}, AbortSignal.timeout(300_000))).id;
   } finally {
     rmSync(context, { recursive: true, force: true });
   }
@@ -90,6 +95,20 @@ function parentOf(pid: string): number {
   } catch {
     return 0;
   }
+}
+
+/** A container as the daemon itself has it, read past all code of ours. */
+export async function rawInspect(name: string): Promise<RawContainer> {
+  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+  get({ socketPath: socketPath(), path: `/containers/${name}/json` }, resolve).once('error', reject);
+  return JSON.parse(await text(await promise)) as RawContainer;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: whatever the daemon says
+type RawContainer = Record<string, any>;
+
+function socketPath(): string {
+  return (config.dockerHost ?? 'unix:///var/run/docker.sock').replace('unix://', '');
 }
 
 /** Removes what tests of an installation have left. */

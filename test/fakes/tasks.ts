@@ -25,6 +25,18 @@ export const heavy = defineTask({
   needs: () => ({ memoryMib: 10, gpu: 'none', timeoutSeconds: 60 }),
 });
 
+/** The same on a GPU. */
+export const onGpu = defineTask({
+  name: 'on_gpu',
+  type: 'MACROTASK',
+  summary: 'Work as told on a GPU',
+  examples: [],
+  input: heavy.input,
+  output: heavy.output,
+  work: { where: 'python' },
+  needs: () => ({ memoryMib: 10, gpu: 'preferred', timeoutSeconds: 60 }),
+});
+
 /** Adds one, in this process. */
 export const addOne = defineTask({
   name: 'add_one',
@@ -43,7 +55,7 @@ export const addOne = defineTask({
   },
 });
 
-export const fakeCatalogue = createCatalogue([heavy, addOne]);
+export const fakeCatalogue = createCatalogue([heavy, onGpu, addOne]);
 
 export async function workerCommand({ folder }: Attempt): Promise<Command> {
   return {

@@ -3,6 +3,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   appendFileSync,
+  existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -10,8 +11,10 @@ import {
   rmSync,
   symlinkSync,
   truncateSync,
+  unlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { networkInterfaces } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -122,6 +125,73 @@ const behaviours = {
     if (where === 'events.jsonl') succeed();
     else if (where === 'log.txt') process.exit(3);
     else await sleep(3_600_000);
+  },
+  // Says what it can see and do.
+  look: async () => {
+    const attempted = (act) => {
+      try {
+        act();
+        return 'done';
+      } catch (error) {
+        return error.code;
+      }
+    };
+    const status = readFileSync('/proc/self/status', 'utf8');
+    const seen = {
+      uid: process.getuid(),
+      capabilities: /^CapEff:\s+(\w+)/m.exec(status)[1],
+      bounding: /^CapBnd:\s+(\w+)/m.exec(status)[1],
+      no_new_privileges: /^NoNewPrivs:\s+(\d)/m.exec(status)[1],
+      seccomp: /^Seccomp:\s+(\d)/m.exec(status)[1],
+      networks: Object.keys(networkInterfaces()),
+      write_root: attempted(() => writeFileSync('/made', '')),
+      write_spec: attempted(() => writeFileSync(join(folder, 'spec.json'), '{}')),
+      remove_spec: attempted(() => unlinkSync(join(folder, 'spec.json'))),
+      write_inputs: attempted(() => writeFileSync(join(folder, 'inputs', 'made'), '')),
+      write_own: attempted(() => writeFileSync(join(folder, 'made'), '')),
+      write_tmp: attempted(() => writeFileSync('/tmp/made', '')),
+      docker_sockets: ['/var/run/docker.sock', '/run/docker.sock'].filter(existsSync),
+      gpus: process.env.NVIDIA_VISIBLE_DEVICES ?? '',
+      token: process.env.HF_TOKEN ?? '',
+      offline: process.env.HF_HUB_OFFLINE ?? '',
+      file: spec.inputs.path === undefined ? '' : attempted(() => readFileSync(spec.inputs.path)),
+    };
+    finish({ version: 1, status: 'succeeded', outputs: { metrics: seen }, resources: {} });
+  },
+  // Takes memory without end.
+  greedy_for_memory: async () => {
+    emit({ type: 'message', level: 'info', text: 'taking memory' });
+    const taken = [];
+    for (;;) {
+      taken.push(Buffer.alloc(8 * 2 ** 20, taken.length + 1));
+      await sleep(1);
+    }
+  },
+  // A gigabyte of log, in numbered lines.
+  flood: async () => {
+    const rest = 'x'.repeat(1000);
+    for (let line = 0; line < 1_000_000; line += 1000) {
+      let text = '';
+      for (let at = line; at < line + 1000; at += 1) text += `${at} ${rest}\n`;
+      process.stdout.write(text);
+      if (line % 100_000 === 0) emit({ type: 'progress', phase: 'flood', step: line, total: 1_000_000 });
+      await sleep(0);
+    }
+    succeed();
+  },
+  // Numbered lines in the log, and as many steps.
+  counting: async () => {
+    for (let step = 1; step <= steps; step += 1) {
+      console.log(`line ${step}`);
+      emit({ type: 'progress', phase: 'work', step, total: steps, eta_seconds: null, metrics: {} });
+      await sleep(stepMs);
+    }
+    succeed();
+  },
+  fork_bomb: async () => {
+    emit({ type: 'message', level: 'info', text: 'forking' });
+    spawn('sh', ['-c', 'bomb() { bomb | bomb & }; bomb; wait'], { stdio: 'ignore' });
+    await sleep(3_600_000);
   },
   returns: async () => finish(spec.inputs.result),
   leave_at_once: async () => {},

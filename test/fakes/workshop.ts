@@ -3,6 +3,7 @@ import { checkPipeline } from '../../src/core/check-pipeline.ts';
 import type { TaskError } from '../../src/core/errors.ts';
 import type { Frame, TrainyardEvent } from '../../src/core/events.ts';
 import type { ArtifactStore } from '../../src/core/resource.ts';
+import type { Runner } from '../../src/core/runner.ts';
 import { type CapacityLimits, createCapacity } from '../../src/executor/capacity.ts';
 import type { Clock } from '../../src/executor/clock.ts';
 import { createExecutor, type Executor } from '../../src/executor/executor.ts';
@@ -39,7 +40,13 @@ export interface WorkshopOptions {
   journal?: Journal;
   store?: ArtifactStore;
   clock?: Clock;
+  /** Runs the heavy tasks; default: as processes. */
+  createRunner?: (store: ArtifactStore) => Runner;
+  gpus?: readonly string[];
 }
+
+const createWorkerProcessRunner = (store: ArtifactStore) =>
+  createProcessRunner({ name: 'process', store, command: workerCommand });
 
 /** A real executor with a real journal, store and process runner in a folder; only the tasks are made up. */
 export function openWorkshop(home: string, { heavyTasks = 2, limits = {}, ...parts }: WorkshopOptions = {}): Workshop {
@@ -48,13 +55,16 @@ export function openWorkshop(home: string, { heavyTasks = 2, limits = {}, ...par
   const bugs: unknown[] = [];
   const pauses: (TaskError | undefined)[] = [];
   const inProcess = createInProcessRunner(store, async () => ({ hash: 'none' }));
-  const process = createProcessRunner({ name: 'process', store, command: workerCommand });
+  const createRunner = parts.createRunner ?? createWorkerProcessRunner;
+  const isolated = createRunner(store);
+  const { gpus = [] } = parts;
+  const machine = { cpus: 2, memoryMib: 1024, gpus, gpuMemoryMib: gpus.length > 0 ? 1024 : 0 };
   const executor = createExecutor({
     catalogue: fakeCatalogue,
     journal,
     store,
-    capacity: createCapacity({ cpus: 2, memoryMib: 1024, gpus: [], gpuMemoryMib: 0 }, { heavyTasks, ...limits }),
-    runnerFor: (task) => (task.work.where === 'server' ? inProcess : process),
+    capacity: createCapacity(machine, { heavyTasks, ...limits }),
+    runnerFor: (task) => (task.work.where === 'server' ? inProcess : isolated),
     attemptsDirectory: join(home, 'attempts'),
     releaseAttempt: tidyAttemptFolder,
     reuse: { versionOf: () => '1', contentOf },
@@ -107,6 +117,7 @@ export function openWorkshop(home: string, { heavyTasks = 2, limits = {}, ...par
 
     async close() {
       await executor.close();
+      await isolated.close?.();
       journal.close();
     },
   };
