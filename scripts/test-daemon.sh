@@ -4,6 +4,7 @@
 #   test-daemon.sh kill DIR    ends dockerd at once, as a crash would; the containers live on
 #   test-daemon.sh stop DIR    ends it and all its containers; nothing is left but DIR, which can be removed
 # All it has is below DIR: at most 16 GB where a file can be mounted as a disk. Each can be said twice.
+# Its containers reach the outside through its own bridge; networks that a test makes have no way out.
 set -euo pipefail
 say() { echo "test-daemon.sh: $*" >&2; }
 if [[ $# != 2 || ! $1 =~ ^(start|kill|stop)$ ]]; then
@@ -74,7 +75,7 @@ disk() {
 }
 
 start() {
-  local until=$((SECONDS + 30)) network=()
+  local until=$((SECONDS + 30)) network=() files=8192
   if answers; then return; fi
   if [[ $EUID != 0 ]]; then
     say 'a Docker engine needs root. Run this as root (sudo).'
@@ -89,14 +90,17 @@ start() {
     forget_the_dead
     if command -v ip >/dev/null; then
       ip link show "$bridge" >/dev/null 2>&1 || ip link add name "$bridge" type bridge
-      network=(--bridge "$bridge")
+      # Each start of a dockerd that writes firewall rules throws away those of every other one on the machine.
+      network=(--bridge "$bridge" --iptables=false)
     fi
+    # None can be given more than this process may have.
+    [[ $(ulimit -H -n) == unlimited || $(ulimit -H -n) -ge $files ]] || files=$(ulimit -H -n)
     # The machine's own settings are for the machine's own engine.
     echo '{}' >"$dir/daemon.json"
     # A session of its own: Ctrl-C in the caller's terminal does not reach it.
     PATH="$here/test/fakes/bin:$PATH" setsid dockerd --config-file "$dir/daemon.json" \
       --host "unix://$dir/docker.sock" --data-root "$dir/data" --exec-root "$dir/exec" --pidfile "$dir/dockerd.pid" \
-      "${network[@]}" --live-restore --default-ulimit nofile=65536:65536 --log-level warn \
+      "${network[@]}" --live-restore --default-ulimit "nofile=$files:$files" --log-level warn \
       </dev/null >>"$dir/dockerd.log" 2>&1 &
     sleep 0.2
   fi
@@ -108,6 +112,7 @@ start() {
     fi
     sleep 0.1
   done
+  way_out
 }
 
 # kill -9 of dockerd takes its containerd with it; the containers and their shims stay.
@@ -119,13 +124,16 @@ crash() {
 
 # What no engine is there to end: containers whose shim is left.
 end_shims() {
-  local shim id
+  local shim id task
   for shim in $(processes 'containerd-shim*'); do
     id=$(tr '\0' '\n' <"/proc/$shim/cmdline" | grep -xE '[0-9a-f]{64}' || true)
     # shellcheck disable=SC2046 # Words are meant.
     kill -9 "$shim" $(cat "/proc/$shim/task/"*/children) 2>/dev/null || true
     sleep 0.2
-    [[ -z $id ]] || find /sys/fs/cgroup -depth -type d -path "*/$id*" -exec rmdir {} + 2>/dev/null || true
+    if [[ -z $id ]]; then continue; fi
+    task=$dir/exec/containerd/daemon/io.containerd.runtime.v2.task/moby/$id
+    [[ ! -e $task/address ]] || rm -f "$(sed 's,^unix://,,' "$task/address")"
+    find /sys/fs/cgroup -depth -type d -path "*/$id*" -exec rmdir {} + 2>/dev/null || true
   done
 }
 
@@ -139,6 +147,19 @@ unmount() {
     done
     umount -l "$mounted" || true
   done
+}
+
+rule() {
+  iptables -w -t "$1" -C "${@:2}" 2>/dev/null || iptables -w -t "$1" -I "${@:2}" 2>/dev/null || true
+}
+way_out() {
+  local addresses
+  if ! command -v ip >/dev/null || ! command -v iptables >/dev/null; then return; fi
+  addresses=$(ip -4 -o address show dev "$bridge" 2>/dev/null | awk '{ print $4; exit }')
+  if [[ -z $addresses ]]; then return; fi
+  rule nat POSTROUTING -s "$addresses" ! -o "$bridge" -j MASQUERADE
+  rule filter FORWARD -i "$bridge" -j ACCEPT
+  rule filter FORWARD -o "$bridge" -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
 }
 
 forget_network() {
