@@ -1,15 +1,17 @@
+import { ftruncateSync, readSync, writeSync } from 'node:fs';
 import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openPlainFile } from './plain-file.ts';
 import { plainText } from './plain-text.ts';
 
 const mostBytes = 64 * 2 ** 20;
-const keptBytes = 8 * 2 ** 20;
+const keptBytes = 4 * 2 ** 20;
 const tailBytes = 4096;
+let tail: Buffer | undefined;
 const shownLength = 500;
 
 /**
- * Keeps an attempt's `log.txt` from filling the disk: beyond 64 MiB its last 8 MiB stay, with a line that says so. The
+ * Keeps an attempt's `log.txt` from filling the disk: beyond 64 MiB its last 4 MiB stay, with a line that says so. The
  * task goes on writing at its end meanwhile; of a task that floods its log some lines are lost.
  */
 export async function boundLog(folder: string): Promise<void> {
@@ -24,12 +26,13 @@ export async function boundLog(folder: string): Promise<void> {
   try {
     // A second name would be somebody else's file.
     if ((await file.stat()).nlink > 1) return;
-    const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(keptBytes), 0, keptBytes, size - keptBytes);
-    const tail = buffer.subarray(0, bytesRead);
+    // At once, so that little is written in between and one buffer serves all.
+    tail ??= Buffer.allocUnsafeSlow(keptBytes);
+    const bytesRead = readSync(file.fd, tail, 0, keptBytes, size - keptBytes);
     const firstLine = tail.indexOf('\n') + 1;
-    await file.truncate(0);
-    await file.write(`… ${Math.round((size - keptBytes) / 2 ** 20)} MiB of the log are left out here …\n`);
-    await file.write(tail, firstLine);
+    ftruncateSync(file.fd, 0);
+    writeSync(file.fd, `… ${Math.round((size - keptBytes) / 2 ** 20)} MiB of the log are left out here …\n`);
+    writeSync(file.fd, tail, firstLine, bytesRead - firstLine);
   } finally {
     await file.close();
   }

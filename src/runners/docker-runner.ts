@@ -46,6 +46,9 @@ const lookAgainMs = 2000;
 /** The program ends by itself as soon as it has written its result. */
 const endsByItselfMs = 500;
 const killMs = 10_000;
+const removalMs = 300;
+/** 128 and the number of SIGKILL. */
+const killedCode = 137;
 const removeAgainMs = 30_000;
 
 /** Runs each attempt in a container of its own, which outlives this process and the daemon's restart. */
@@ -211,13 +214,19 @@ function watchContainer(
       await send('SIGTERM');
       if (await within(graceMs)) return;
       await send('SIGKILL');
-      await within(killMs);
+      // Nothing counts as ended that may still hold a GPU.
+      while (!(await within(killMs))) await engine.remove(name).catch(() => undefined);
     },
 
     async failure() {
       const outcome = await end;
       if ('error' in outcome) return outcome.error instanceof Error ? outcome.error : new Error(String(outcome.error));
-      return failureOf(attempt, outcome.state, () => engine.output(name));
+      const { state } = outcome;
+      const wasKilled = state?.exitCode === killedCode && !state.isOutOfMemory;
+      // `docker rm -f` kills it first.
+      if (wasKilled) await sleep(removalMs, undefined, { signal: detach });
+      const isGone = wasKilled && (await engine.inspect(name).catch(() => state)) === undefined;
+      return failureOf(attempt, isGone ? undefined : state, () => engine.output(name));
     },
   };
 }
@@ -243,8 +252,8 @@ async function failureOf(
     });
   }
   if (error !== '') return new TerminalError('container_failed', `The task's container could not run: ${error}${said}`);
-  if (exitCode === 137 || exitCode === stoppedCode) {
-    const signal = exitCode === 137 ? 'SIGKILL' : 'SIGTERM';
+  if (exitCode === killedCode || exitCode === stoppedCode) {
+    const signal = exitCode === killedCode ? 'SIGKILL' : 'SIGTERM';
     return new RetryableError('task_killed', `Somebody ended the task's container with ${signal}.${said}`, {
       hint: 'It was not its memory limit. See who ran docker stop or docker kill, or restarted Docker without live-restore.',
     });

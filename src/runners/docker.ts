@@ -83,10 +83,23 @@ export interface BuiltImage {
   layers: readonly string[];
 }
 
+/** What a daemon says of itself. */
+export interface DaemonInfo {
+  version: string;
+  isRootless: boolean;
+  /** Containers live on while it restarts. */
+  isLiveRestore: boolean;
+  /** False where it looked for its init program and found none. */
+  hasInit: boolean;
+  runtimes: readonly string[];
+  /** Where it keeps images and containers. */
+  root: string;
+}
+
 /** A Docker engine on this machine. Everything it refuses is thrown as one of our own errors, with what to do. */
 export interface DockerEngine {
   /** @throws RetryableError `docker_unavailable`. */
-  describe(): Promise<{ version: string; isRootless: boolean; runtimes: readonly string[]; root: string }>;
+  describe(): Promise<DaemonInfo>;
   /** A container of that name which is there already is taken as this one, if its labels are the same. */
   create(name: string, options: ContainerOptions): Promise<void>;
   start(name: string): Promise<void>;
@@ -116,8 +129,9 @@ const answerMs = 120_000;
 const lookAgainMs = 5000;
 const awayMs = 500;
 
-export function connectDocker(socketPath: string): DockerEngine {
-  const docker = new Docker({ socketPath, timeout: answerMs });
+/** @param patienceMs how long an answer may take; one that begins and goes on may take longer. */
+export function connectDocker(socketPath: string, patienceMs = answerMs): DockerEngine {
+  const docker = new Docker({ socketPath, timeout: patienceMs });
   const unavailable = (cause: unknown) =>
     new RetryableError('docker_unavailable', `The Docker daemon does not answer at ${socketPath}.`, {
       hint: `${reasonOf(cause)} Start it (systemctl start docker), or set DOCKER_HOST to its socket.`,
@@ -149,6 +163,8 @@ export function connectDocker(socketPath: string): DockerEngine {
       return {
         version: info.ServerVersion,
         isRootless: security.some((option) => /name=(?:rootless|userns)/.test(option)),
+        isLiveRestore: info.LiveRestoreEnabled === true,
+        hasInit: info.InitCommit?.ID !== 'N/A',
         runtimes: Object.keys(info.Runtimes ?? {}),
         root: info.DockerRootDir,
       };
@@ -357,13 +373,18 @@ function isUnreachable(error: unknown): boolean {
 function reasonOf(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   if (code === 'EACCES') return 'This user may not use it: add it to the group docker and log in again.';
-  return code === 'ENOENT' ? 'There is no such socket.' : 'Nobody listens there.';
+  if (code === 'ENOENT') return 'There is no such socket.';
+  return code === 'ECONNREFUSED' ? 'Nobody listens there.' : 'The connection ended without an answer.';
 }
 
 /** Whether the daemon did not answer, which passes; a container may go on meanwhile. */
 export function isDockerAway(error: unknown): boolean {
   return error instanceof RetryableError && error.code === 'docker_unavailable';
 }
+
+export const toolkitHint =
+  'Install the NVIDIA Container Toolkit, run `nvidia-ctk runtime configure --runtime=docker` and restart Docker.';
+export const initHint = 'Install tini (Debian and Ubuntu: apt-get install tini) and restart Docker.';
 
 /** What Docker says about a failure, and what it means here. The first that fits. */
 const meanings: readonly [RegExp, (said: string, cause: unknown) => Error][] = [
@@ -380,7 +401,7 @@ const meanings: readonly [RegExp, (said: string, cause: unknown) => Error][] = [
     /could not select device driver|unknown or invalid runtime name: nvidia|nvidia-container-(?:cli|runtime)\S*: (?:executable file )?not found/i,
     (said, cause) =>
       new TerminalError('gpu_toolkit_missing', `Docker cannot give a container a GPU: ${said}`, {
-        hint: 'Install the NVIDIA Container Toolkit, run `nvidia-ctk runtime configure --runtime=docker` and restart Docker.',
+        hint: toolkitHint,
         cause,
       }),
   ],
@@ -404,7 +425,7 @@ const meanings: readonly [RegExp, (said: string, cause: unknown) => Error][] = [
     /docker-init/i,
     (said, cause) =>
       new TerminalError('docker_incomplete', `Docker lacks its init program: ${said}`, {
-        hint: 'Install tini (Debian and Ubuntu: apt-get install tini) and restart Docker.',
+        hint: initHint,
         cause,
       }),
   ],

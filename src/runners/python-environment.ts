@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { createHash, randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises';
-import { delimiter, join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TerminalError, UserError } from '../core/errors.ts';
 
@@ -12,7 +12,8 @@ export const torchVersion = '2.13.0';
 const recipe = 1;
 /** What an environment is made of beside the lock file. */
 export const environmentVersion = `recipe ${recipe}, torch ${torchVersion}`;
-const supportedPython = '>=3.10,<3.15';
+const [oldestPython, firstUntriedPython] = [10, 15];
+export const supportedPython = `>=3.${oldestPython},<3.${firstUntriedPython}`;
 const lockPollMs = 300;
 /** What a task imports: proves the environment, and leaves it compiled for the first task. */
 const smokeTest =
@@ -50,19 +51,9 @@ interface Tools {
 export async function ensurePythonEnvironment(
   options: PythonEnvironmentOptions,
 ): Promise<{ python: string; hash: string }> {
-  const { stateDir, runtimeDir, pythonVersion, env, onProgress = () => {}, signal } = options;
+  const { stateDir, pythonVersion, env, onProgress = () => {}, signal } = options;
   const requirements = checkRequirements(options.requirements ?? [], pythonVersion);
-  const gpu = hasNvidiaDriver();
-  const lockFile = join(runtimeDir, 'requirements.lock');
-  const parts = [recipe, torchVersion, process.platform, process.arch, gpu, pythonVersion ?? '', requirements];
-  const hash = createHash('sha256')
-    .update(JSON.stringify(parts))
-    .update(await readFile(lockFile))
-    .digest('hex')
-    .slice(0, 16);
-  const folder = join(stateDir, 'environments', hash);
-  const marker = join(folder, 'trainyard-ready.json');
-  const python = join(folder, process.platform === 'win32' ? 'Scripts/python.exe' : 'bin/python');
+  const { hash, folder, marker, python, lockFile, gpu } = await placeOf(options, requirements);
   if (existsSync(marker)) return { python, hash };
 
   await mkdir(join(stateDir, 'environments'), { recursive: true });
@@ -95,6 +86,35 @@ export async function ensurePythonEnvironment(
   return { python, hash };
 }
 
+type Wish = Pick<PythonEnvironmentOptions, 'stateDir' | 'runtimeDir' | 'pythonVersion'>;
+
+/** Whether the environment without further packages is made already. */
+export async function isEnvironmentMade(wish: Wish): Promise<boolean> {
+  return existsSync((await placeOf(wish, [])).marker);
+}
+
+/** Where an environment is, made or not. */
+async function placeOf({ stateDir, runtimeDir, pythonVersion }: Wish, requirements: readonly string[]) {
+  const gpu = hasNvidiaDriver();
+  const lockFile = join(runtimeDir, 'requirements.lock');
+  const parts = [recipe, torchVersion, process.platform, process.arch, gpu, pythonVersion ?? '', requirements];
+  const hash = createHash('sha256')
+    .update(JSON.stringify(parts))
+    .update(await readFile(lockFile))
+    .digest('hex')
+    .slice(0, 16);
+  const folder = join(stateDir, 'environments', hash);
+  const marker = join(folder, 'trainyard-ready.json');
+  const python = join(folder, process.platform === 'win32' ? 'Scripts/python.exe' : 'bin/python');
+  return { hash, folder, marker, python, lockFile, gpu };
+}
+
+/** Of a version such as `3.12.4`. */
+export function isSupportedPython(version: string): boolean {
+  const [major, minor = 0] = version.split('.').map(Number);
+  return major === 3 && minor >= oldestPython && minor < firstUntriedPython;
+}
+
 /** Names with versions only: an option, an address or a path would run code of unknown origin. */
 export function checkRequirements(requirements: readonly string[], pythonVersion: string | undefined): string[] {
   const version = String.raw`(===?|[<>~!]=?)\s*[\w.*+!-]+`;
@@ -114,7 +134,7 @@ export function checkRequirements(requirements: readonly string[], pythonVersion
   return [...new Set(requirements)].sort();
 }
 
-function hasNvidiaDriver(): boolean {
+export function hasNvidiaDriver(): boolean {
   return existsSync('/proc/driver/nvidia/version') || existsSync('/dev/nvidiactl');
 }
 
@@ -135,16 +155,22 @@ export function installerEnvironment(env: Record<string, string | undefined>): R
   };
 }
 
+const uvName = process.platform === 'win32' ? 'uv.exe' : 'uv';
+const ownUv = (stateDir: string) => join(stateDir, 'tools', `uv-${uvVersion}`, 'bin', uvName);
+
+/** The uv that is there: on PATH, or installed by an earlier call. */
+export function findMadeUv(stateDir: string, env: Record<string, string | undefined>): string | undefined {
+  const onPath = (env.PATH ?? '').split(delimiter).map((folder) => join(folder, uvName));
+  return [...onPath, ownUv(stateDir)].find((path) => existsSync(path));
+}
+
 /** uv: the one on PATH, else a pinned one that pip installs below the state folder. */
 async function findUv(stateDir: string, tools: Tools): Promise<string> {
-  const name = process.platform === 'win32' ? 'uv.exe' : 'uv';
-  const onPath = (tools.env.PATH ?? '').split(delimiter).map((folder) => join(folder, name));
-  const found = onPath.find((path) => existsSync(path));
+  const found = findMadeUv(stateDir, tools.env);
   if (found) return found;
 
-  const folder = join(stateDir, 'tools', `uv-${uvVersion}`);
-  const uv = join(folder, 'bin', name);
-  if (existsSync(uv)) return uv;
+  const uv = ownUv(stateDir);
+  const folder = dirname(dirname(uv));
   tools.onProgress(`Installing uv ${uvVersion}.`);
   const draft = join(stateDir, 'tools', `draft-${randomUUID()}`);
   const install = ['-m', 'pip', 'install', '--quiet', '--target', join(draft, 'uv'), `uv==${uvVersion}`];

@@ -28,12 +28,12 @@ function finish(result) {
   renameSync(join(folder, 'result.tmp'), join(folder, 'result.json'));
 }
 
-function succeed() {
+function succeed(metrics = { steps }) {
   const artifacts = join(folder, 'artifacts', 'model');
   mkdirSync(artifacts, { recursive: true });
   writeFileSync(join(artifacts, 'weights.bin'), `weights of ${spec.task_name}`);
   const model = { kind: 'model', path: 'artifacts/model', metadata: { from: Object.keys(spec.resources) } };
-  finish({ version: 1, status: 'succeeded', outputs: { metrics: { steps } }, resources: { model_id: model } });
+  finish({ version: 1, status: 'succeeded', outputs: { metrics }, resources: { model_id: model } });
 }
 
 async function work() {
@@ -187,6 +187,12 @@ const behaviours = {
       await sleep(stepMs);
     }
     succeed();
+  },
+  // Holds the GPU that it was given for a while.
+  hold_gpu: async () => {
+    const from = Date.now();
+    await sleep(stepMs);
+    succeed({ gpu: process.env.NVIDIA_VISIBLE_DEVICES ?? '', from, until: Date.now() });
   },
   fork_bomb: async () => {
     emit({ type: 'message', level: 'info', text: 'forking' });
