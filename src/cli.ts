@@ -4,6 +4,7 @@ import { toTaskError, UserError } from './core/errors.ts';
 import * as commands from './terminal/commands.ts';
 import { type CommandContext, exitCodes } from './terminal/context.ts';
 import { demo } from './terminal/demo.ts';
+import { doctor } from './terminal/doctor.ts';
 import { buildImage } from './terminal/image.ts';
 
 const usage = `Trainyard turns a sentence into a running ML pipeline.
@@ -60,6 +61,8 @@ async function main(): Promise<number> {
       return commands.tasks(rest[0], context);
     case 'image':
       return buildImage(required(rest, 'image build'), values.cuda, context);
+    case 'doctor':
+      return doctor(context);
     case 'demo':
       return demo(context);
     default:

@@ -43,6 +43,14 @@ export function lockInstance(home: string): InstanceLock {
   };
 }
 
+/** The server of a home folder, where it answers. */
+export async function findServer(home: string): Promise<ServerAddress | undefined> {
+  const address = readServerAddress(home);
+  if (address === undefined) return undefined;
+  const answer = await fetch(`${address.url}/healthz`, { signal: AbortSignal.timeout(2000) }).catch(() => undefined);
+  return answer?.ok ? address : undefined;
+}
+
 /** The address that the last server of a home folder announced; it may have ended since. */
 export function readServerAddress(home: string): ServerAddress | undefined {
   try {

@@ -34,8 +34,8 @@ const nobodyHere = '10001:10001';
  * @throws UserError or RetryableError where Docker is asked for and does not answer, or has no image for tasks.
  */
 export async function createIsolation(config: Config, store: ArtifactStore): Promise<Isolation> {
-  const wasDocker = existsSync(installationFile(config.home));
-  const inDocker = config.isolation === 'docker' || wasDocker ? await createDocker(config, store) : undefined;
+  const inDocker =
+    config.isolation === 'docker' || hasUsedDocker(config.home) ? await createDocker(config, store) : undefined;
   const inVenv = createVenv(config, store);
   const inProcess = createOwnPython(config, store);
   const kinds = { ...(inDocker && { docker: inDocker }), venv: inVenv, process: inProcess };
@@ -109,25 +109,34 @@ async function createDocker(config: Config, store: ArtifactStore): Promise<Kind>
     },
     async check() {
       const { version, isRootless } = await engine.describe();
-      if (isRootless) {
-        throw new UserError('docker_rootless', 'This Docker maps users (rootless or userns-remap).', {
-          hint: 'Tasks could not write their results there. Use a Docker that does not, or TRAINYARD_ISOLATION=venv.',
-        });
-      }
+      if (isRootless) throw mapsUsers();
       const image = images.usable();
       return `Heavy tasks run in Docker ${version}, each in a container of image ${image.version} (${image.id.slice(7, 19)}).`;
     },
   };
 }
 
-/** @throws UserError for a Docker of another machine. */
-export async function openDocker(config: Config): Promise<{ engine: DockerEngine; images: Images; socket: string }> {
+/** Why a Docker that maps users cannot be used. */
+export function mapsUsers(): UserError {
+  return new UserError('docker_rootless', 'This Docker maps users (rootless or userns-remap).', {
+    hint: 'Tasks could not write their results there. Use a Docker that does not, or TRAINYARD_ISOLATION=venv.',
+  });
+}
+
+/**
+ * @param patienceMs how long an answer of the daemon may take, where the usual two minutes are too long.
+ * @throws UserError for a Docker of another machine.
+ */
+export async function openDocker(
+  config: Config,
+  patienceMs?: number,
+): Promise<{ engine: DockerEngine; images: Images; socket: string }> {
   const socket = socketOf(config.dockerHost);
   const [{ connectDocker }, { createImages }] = await Promise.all([
     import('./runners/docker.ts'),
     import('./runners/docker-image.ts'),
   ]);
-  const engine = connectDocker(socket);
+  const engine = connectDocker(socket, patienceMs);
   const { home, toolEnvironment } = config;
   return { engine, images: createImages({ engine, home, runtimeDirectory, toolEnvironment }), socket };
 }
@@ -152,6 +161,11 @@ function forFetching(taskEnvironment: Config['taskEnvironment']): Record<string,
 }
 
 const installationFile = (home: string) => join(home, 'installation');
+
+/** Whether tasks of this home may have been started in containers. */
+export function hasUsedDocker(home: string): boolean {
+  return existsSync(installationFile(home));
+}
 
 /** Tells the containers of this home from those of others. */
 function installationOf(home: string): string {

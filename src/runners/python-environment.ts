@@ -88,9 +88,10 @@ export async function ensurePythonEnvironment(
 
 type Wish = Pick<PythonEnvironmentOptions, 'stateDir' | 'runtimeDir' | 'pythonVersion'>;
 
-/** Whether the environment without further packages is made already. */
-export async function isEnvironmentMade(wish: Wish): Promise<boolean> {
-  return existsSync((await placeOf(wish, [])).marker);
+/** The environment without further packages, where it is made already. */
+export async function findMadeEnvironment(wish: Wish): Promise<{ python: string; folder: string } | undefined> {
+  const { python, folder, marker } = await placeOf(wish, []);
+  return existsSync(marker) ? { python, folder } : undefined;
 }
 
 /** Where an environment is, made or not. */

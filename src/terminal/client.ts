@@ -4,7 +4,7 @@ import { WebSocket } from 'ws';
 import type { Config } from '../config.ts';
 import { RetryableError, type TaskError, TerminalError, UserError } from '../core/errors.ts';
 import type { Frame } from '../core/events.ts';
-import { readServerAddress } from '../instance-lock.ts';
+import { findServer } from '../instance-lock.ts';
 import { startApp } from '../main.ts';
 
 /** A Trainyard server, seen from the terminal: the one that runs already, or one in this process. */
@@ -29,17 +29,10 @@ export interface Conversation {
 const reconnectMs = 500;
 
 export async function openClient(config: Config): Promise<Client> {
-  const running = await findServer(config);
-  if (running !== undefined) return clientOf(running, false, async () => {});
+  const running = await findServer(config.home);
+  if (running !== undefined) return clientOf(running.url, false, async () => {});
   const app = await startApp({ ...config, port: 0 });
   return clientOf(app.url, true, app.close);
-}
-
-async function findServer({ home }: Config): Promise<string | undefined> {
-  const address = readServerAddress(home);
-  if (address === undefined) return undefined;
-  const answer = await fetch(`${address.url}/healthz`, { signal: AbortSignal.timeout(2000) }).catch(() => undefined);
-  return answer?.ok ? address.url : undefined;
 }
 
 function clientOf(url: string, embedded: boolean, close: () => Promise<void>): Client {
