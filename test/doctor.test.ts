@@ -178,6 +178,16 @@ describe('of the port', () => {
     expect(await (await fetch(`${app.url}/healthz`)).json()).toMatchObject({ status: 'ok' });
   });
 
+  it('and the home are said to be of a server that does not answer', async () => {
+    const path = join(root, 'silent');
+    const url = await serve(() => undefined);
+    await mkdir(path);
+    await writeFile(join(path, 'server.json'), JSON.stringify({ pid: process.pid, url }));
+    const found = await examineWith({ TRAINYARD_HOME: path, TRAINYARD_PORT: new URL(url).port });
+    expect(found('home')).toMatchObject({ state: 'warning', found: expect.stringContaining(`process ${process.pid}`) });
+    expect(found('port')).toMatchObject({ state: 'failing', found: expect.stringContaining('does not answer') });
+  });
+
   it('is refused where another program has it, and free when that has ended', async () => {
     const other = createNetServer();
     await listening(other, { port: 0 });
@@ -416,15 +426,21 @@ describe('of servers elsewhere', () => {
   });
 
   it.each([401, 302, undefined])('never shows the key, whatever the server does (%s)', async (status) => {
-    const base = await serve(() => (status === undefined ? undefined : { status }));
-    const environment = { OPENAI_BASE_URL: base.replace('//', '//user:word@'), OPENAI_API_KEY: 'sk-hidden-ключ' };
-    for (const key of [environment.OPENAI_API_KEY, 'sk-hidden']) {
-      const finding = await look('model', { ...environment, OPENAI_BASE_URL: base, OPENAI_API_KEY: key });
+    const base = await serve((path) => {
+      if (path === '/elsewhere') return { status: 200 };
+      return status === undefined ? undefined : { status };
+    });
+    const shown = /hidden|word/;
+    for (const [OPENAI_API_KEY, OPENAI_BASE_URL] of [
+      ['sk-hidden', base],
+      ['sk-hidden\nline', base],
+      ['sk-hidden-ключ', base],
+      ['sk-hidden', base.replace('//', '//user:word@')],
+    ] as const) {
+      const finding = await look('model', { OPENAI_API_KEY, OPENAI_BASE_URL });
       expect(finding).toMatchObject({ state: 'warning', advice: expect.stringContaining('offline engine') });
-      expect(JSON.stringify(finding)).not.toContain('hidden');
+      expect(JSON.stringify(finding)).not.toMatch(shown);
     }
-    const finding = await look('model', environment);
-    expect(JSON.stringify(finding)).not.toMatch(/hidden|word/);
   });
 
   it('says which engine answers without one, and whether there is a token, never which', async () => {

@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import type { Config } from '../config.ts';
 import { formatMib } from '../core/format.ts';
-import { findServer } from '../instance-lock.ts';
+import { findServer, readServerAddress, type ServerAddress } from '../instance-lock.ts';
 import { readFreeDiskMib } from '../machine.ts';
 import { type Finding, failing, fine, warning } from './finding.ts';
 
@@ -23,8 +23,25 @@ export async function checkHome({ home }: Config): Promise<Finding> {
   }
   if (there !== home) return fine('home', `${home}; the first start makes it.`);
   const server = await findServer(home);
-  const served = server === undefined ? 'no server runs on it' : `served at ${server.url} (process ${server.pid})`;
-  return fine('home', `${home}; ${served}.`);
+  if (server !== undefined) return fine('home', `${home}; served at ${server.url} (process ${server.pid}).`);
+  const silent = findSilentServer(home);
+  if (silent === undefined) return fine('home', `${home}; no server runs on it.`);
+  return warning(
+    'home',
+    `${home}; its server, process ${silent.pid}, does not answer at ${silent.url}.`,
+    'Wait a moment. If it stays so, end that process and start again: nothing is lost.',
+  );
+}
+
+/** One that runs, as far as its process tells, and did not answer. */
+function findSilentServer(home: string): ServerAddress | undefined {
+  const server = readServerAddress(home);
+  try {
+    if (server !== undefined && process.kill(server.pid, 0)) return server;
+  } catch {
+    // It has ended without a word.
+  }
+  return undefined;
 }
 
 /** The path itself, or the nearest above it that exists. */
@@ -63,13 +80,18 @@ export async function checkPort({ home, host, port }: Config): Promise<Finding> 
   if (port === 0) return fine('port', 'Any that is free (TRAINYARD_PORT=0).');
   await stat(home).catch(() => {});
   const server = await findServer(home);
-  if (server !== undefined && new URL(server.url).port === String(port)) {
-    return fine('port', `${port}, which the server of this home has.`);
-  }
+  if (isAt(port, server)) return fine('port', `${port}, which the server of this home has.`);
   const problem = await tryListening(host, port);
   if (problem === undefined) return fine('port', `${port} is free.`);
-  const what = problem.code === 'EADDRINUSE' ? 'is taken by another program' : `cannot be used: ${problem.message}`;
+  const holder = isAt(port, findSilentServer(home))
+    ? 'the server of this home, which does not answer'
+    : 'another program';
+  const what = problem.code === 'EADDRINUSE' ? `is taken by ${holder}` : `cannot be used: ${problem.message}`;
   return failing('port', `${port} ${what}.`, 'Set TRAINYARD_PORT to another one, or to 0 for any that is free.');
+}
+
+function isAt(port: number, server: ServerAddress | undefined): boolean {
+  return server !== undefined && new URL(server.url).port === String(port);
 }
 
 function tryListening(host: string, port: number): Promise<NodeJS.ErrnoException | undefined> {
@@ -80,6 +102,7 @@ function tryListening(host: string, port: number): Promise<NodeJS.ErrnoException
   });
 }
 
+/** `EACCES: permission denied`, without what was tried. */
 function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return String(error instanceof Error ? error.message : error).replace(/, .*/, '');
 }
