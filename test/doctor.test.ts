@@ -399,6 +399,18 @@ describe('of servers elsewhere', () => {
     expect(methods).toEqual(['HEAD']);
   });
 
+  it('asks for a hub where tasks ask for it: at their proxy', async () => {
+    const asked: string[] = [];
+    const proxy = await serve((address) => {
+      asked.push(address);
+      return { status: 200 };
+    });
+    expect(await look('hub', { HF_ENDPOINT: 'http://hub.invalid', HTTP_PROXY: proxy })).toMatchObject({
+      state: 'fine',
+    });
+    expect(asked).toEqual(['http://hub.invalid/']);
+  });
+
   it('says that a hub is not reached, and that what is built in needs none', async () => {
     for (const address of ['http://127.0.0.1:9', 'huggingface.co', 'hub:80'])
       expect(await look('hub', { HF_ENDPOINT: address })).toMatchObject({
