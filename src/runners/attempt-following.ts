@@ -5,7 +5,9 @@ import { boundLog } from './attempt-log.ts';
 import { createReportReader } from './attempt-reports.ts';
 import { hasResult, readResult } from './attempt-result.ts';
 
-const pollMs = 100;
+/** A task's first words are waited for; from its second second on nobody notices a tenth of one. */
+const shortestPauseMs = 10;
+const longestPauseMs = 100;
 /** What still runs when the result is there has nothing left to save. */
 export const leftoverGraceMs = 2000;
 
@@ -35,11 +37,13 @@ export async function followWork(
   };
   const isOver = async () => (await hasResult(folder)) || !(await work.isAlive());
   try {
+    let pauseMs = shortestPauseMs;
     const wake = AbortSignal.any([signal, detach, work.ended]);
     while (!signal.aborted && !detach.aborted && !(await isOver())) {
       await tell();
       await boundLog(folder);
-      await sleep(pollMs, undefined, { signal: wake }).catch(() => undefined);
+      await sleep(pauseMs, undefined, { signal: wake }).catch(() => undefined);
+      pauseMs = Math.min(longestPauseMs, 1.1 * pauseMs);
     }
   } finally {
     // However it ended, an attempt that is over for us must not go on by itself.

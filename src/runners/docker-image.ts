@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -10,7 +10,7 @@ import type { TaskImage } from './docker-runner.ts';
 import { furtherContext, recipeFiles, runtimeContext } from './image-context.ts';
 import { checkRequirements, torchVersion, uvVersion } from './python-environment.ts';
 import { requestedEnvironment } from './requested-environment.ts';
-import { hashFiles, hashOf, runtimeFiles } from './runtime-files.ts';
+import { createFolderHash, runtimeFiles } from './runtime-files.ts';
 
 /**
  * Builds of PyTorch by the version of CUDA, newest first, with the driver that each needs (NVIDIA's CUDA Toolkit
@@ -100,11 +100,11 @@ export function createImages({ engine, home, runtimeDirectory, toolEnvironment }
   const file = join(home, 'images.json');
   const making = new Map<string, Promise<TaskImage>>();
 
-  const versionHere = () =>
-    hashFiles(hashOf(torchVersion, uvVersion), runtimeDirectory, [
-      ...recipeFiles,
-      ...runtimeFiles(runtimeDirectory),
-    ]).slice(0, 12);
+  const hashHere = createFolderHash(runtimeDirectory, `torch ${torchVersion}, uv ${uvVersion}`, () => [
+    ...recipeFiles,
+    ...runtimeFiles(runtimeDirectory),
+  ]);
+  const versionHere = () => hashHere().slice(0, 12);
 
   function read(): Records {
     try {
@@ -191,7 +191,8 @@ export function createImages({ engine, home, runtimeDirectory, toolEnvironment }
       });
     }
     if (requirements.length === 0) return runtime;
-    const key = hashOf(runtime.id, ...requirements)
+    const key = createHash('sha256')
+      .update(JSON.stringify([runtime.id, requirements]))
       .digest('hex')
       .slice(0, 16);
     const made = read().further[key];
