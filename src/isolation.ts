@@ -35,7 +35,7 @@ const nobodyHere = '10001:10001';
  */
 export async function createIsolation(config: Config, store: ArtifactStore): Promise<Isolation> {
   const inDocker =
-    config.isolation === 'docker' || hasUsedDocker(config.home) ? await createDocker(config, store) : undefined;
+    config.isolation === 'docker' ? await createDocker(config, store) : await formerDocker(config, store);
   const inVenv = createVenv(config, store);
   const inProcess = createOwnPython(config, store);
   const kinds = { ...(inDocker && { docker: inDocker }), venv: inVenv, process: inProcess };
@@ -82,6 +82,12 @@ function createOwnPython({ taskEnvironment }: Config, store: ArtifactStore): Kin
   };
 }
 
+/** What an earlier start may have left in Docker is found again, where that Docker can still be named. */
+async function formerDocker(config: Config, store: ArtifactStore): Promise<Kind | undefined> {
+  if (!hasUsedDocker(config.home)) return undefined;
+  return createDocker(config, store).catch(() => undefined);
+}
+
 /** The packages of Docker are loaded only for who uses it. */
 async function createDocker(config: Config, store: ArtifactStore): Promise<Kind> {
   const { engine, images, socket } = await openDocker(config);
@@ -110,7 +116,7 @@ async function createDocker(config: Config, store: ArtifactStore): Promise<Kind>
     async check() {
       const { version, isRootless } = await engine.describe();
       if (isRootless) throw mapsUsers();
-      const image = images.usable();
+      const image = await images.ready();
       return `Heavy tasks run in Docker ${version}, each in a container of image ${image.version} (${image.id.slice(7, 19)}).`;
     },
   };

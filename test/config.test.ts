@@ -28,6 +28,15 @@ describe('the configuration', () => {
     );
   });
 
+  it('reads which GPUs to use, and how much memory they have', () => {
+    expect(parseConfig({ TRAINYARD_GPUS: '0=24576, 1' }).gpus).toEqual([{ id: '0', memoryMib: 24_576 }, { id: '1' }]);
+    expect(parseConfig({ TRAINYARD_GPUS: 'none' }).gpus).toEqual([]);
+    expect(parseConfig({}).gpus).toBeUndefined();
+    expect(() => parseConfig({ TRAINYARD_GPUS: '0,;' })).toThrow(/not of the form ID/);
+    expect(() => parseConfig({ TRAINYARD_GPUS: '0,0' })).toThrow(/twice/);
+    expect(() => parseConfig({ TRAINYARD_ISOLATION: 'podman' })).toThrow(/TRAINYARD_ISOLATION/);
+  });
+
   it('refuses to listen for others without logins', () => {
     expect(() => parseConfig({ TRAINYARD_HOST: '0.0.0.0' })).toThrow(/no logins/);
   });

@@ -172,6 +172,7 @@ function nodeBody(task, waitsFor) {
   const facts = [
     `task ${node.task_name}`,
     waitsFor.length === 0 ? 'waits for nothing' : `waits for ${waitsFor.join(', ')}`,
+    ...placeOf(task),
   ];
   return [
     element('p', { class: 'muted' }, facts.join(', ')),
@@ -181,6 +182,13 @@ function nodeBody(task, waitsFor) {
     ...(task.state === 'running' ? [] : messages.map(({ text }) => element('p', { class: 'muted' }, text))),
     ...(taskId !== undefined && task.attempt > 0 ? [logView(taskId)] : []),
   ];
+}
+
+/** In what it runs or ran. @param {NodeRun} task */
+function placeOf({ runner, place }) {
+  if (place === undefined) return [];
+  if (place.image === undefined) return [`runs in ${runner} environment ${place.version}`];
+  return [`runs in container ${place.container} of image ${place.image.slice('sha256:'.length, 19)}`];
 }
 
 /** A result with the unit that its name tells. @param {string} name @param {unknown} value */

@@ -14,6 +14,8 @@
  * @property {NodeState} state
  * @property {string} [taskId]
  * @property {number} attempt
+ * @property {string} [runner]
+ * @property {{version: string, image?: string | undefined, container?: string}} [place]
  * @property {string} [startedAt]
  * @property {Pick<TaskProgress, 'phase' | 'step' | 'total' | 'eta_seconds' | 'metrics'>} [progress]
  * @property {ShownError} [error]
@@ -84,6 +86,9 @@ function applyToNode(task, frame) {
     case 'task_started':
       start(task, frame);
       break;
+    case 'task_placed':
+      task.place = { ...frame.environment, ...(frame.container && { container: frame.container }) };
+      break;
     case 'task_progress':
       task.progress = { ...frame, metrics: { ...task.progress?.metrics, ...frame.metrics } };
       break;
@@ -117,6 +122,8 @@ function start(task, frame) {
   task.state = 'running';
   task.attempt = frame.attempt;
   task.inputs = frame.inputs;
+  task.runner = frame.runner;
+  delete task.place;
   task.startedAt ??= frame.time;
   delete task.progress;
   delete task.error;

@@ -31,7 +31,7 @@ async function bench(): Promise<void> {
   const config = loadConfig();
   const { engine, images } = await openDocker(config);
   const { version } = await engine.describe();
-  const image = images.usable();
+  const image = await images.ready();
   for (const line of describeConfiguration(home.path)) console.log(line);
   console.log(
     `Docker ${version}, ${image.reference}; load_dataset of builtin:squad-mini, ${runs} runs of each in turn`,

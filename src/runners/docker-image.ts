@@ -85,6 +85,8 @@ export interface Images {
   current(): RuntimeImage | undefined;
   /** The image that holds the code which lies here now. @throws UserError `image_missing` or `image_outdated`. */
   usable(): RuntimeImage;
+  /** The same, asked of the daemon as well: it may have been removed there. */
+  ready(): Promise<RuntimeImage>;
   /** Builds the image of tasks and proves that it runs. */
   build(options: BuildOptions): Promise<RuntimeImage>;
   /** The image with an attempt's packages, which are added now where they have not been before. */
@@ -205,7 +207,16 @@ export function createImages({ engine, home, runtimeDirectory, toolEnvironment }
 
   return {
     current: () => read().runtime,
+
     usable,
+
+    async ready() {
+      const runtime = usable();
+      if ((await engine.image(runtime.id)) !== undefined) return runtime;
+      throw new UserError('image_missing', `Docker no longer has the image for tasks, ${runtime.reference}.`, {
+        hint: 'Run `trainyard image build`.',
+      });
+    },
 
     async build({ base, cuda, onLine, signal }) {
       const version = versionHere();

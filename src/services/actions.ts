@@ -104,9 +104,18 @@ export function describeStatus(status: PipelineStatus): string {
     if (task.reused_from !== undefined) return `  ${task.node_id}: reused from ${task.reused_from.pipeline_id}`;
     if (task.queue !== undefined) return `  ${task.node_id}: ${describeQueue(task.queue)}`;
     const taken = describeTaken(task, task.estimate);
-    return `  ${task.node_id}: ${task.state}${taken && ` ${taken}`}`;
+    return `  ${task.node_id}: ${task.state}${taken && ` ${taken}`}${describePlace(task)}`;
   });
   return [`${status.pipeline_id}: ${status.state}`, ...lines].join('\n');
+}
+
+/** In what it ran, where that is more than this process. */
+function describePlace({ runner, environment }: TaskStatus): string {
+  if (environment === undefined) return '';
+  const { image, version } = environment;
+  return image === undefined
+    ? `, in ${runner} ${version}`
+    : `, in ${runner} image ${image.slice('sha256:'.length, 19)}`;
 }
 
 /** Where it stands among those that wait for the same room. */

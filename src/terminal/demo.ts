@@ -1,6 +1,6 @@
-import { join } from 'node:path';
 import { formatBytes, formatSeconds } from '../core/format.ts';
 import type { Pipeline } from '../core/pipeline.ts';
+import { runtimeDirectory } from '../isolation.ts';
 import { ensurePythonEnvironment } from '../runners/python-environment.ts';
 import type { PipelineStatus } from '../services/pipelines.ts';
 import { formatTable } from '../services/text-table.ts';
@@ -8,21 +8,15 @@ import { type Client, openClient } from './client.ts';
 import { converse } from './commands.ts';
 import { type CommandContext, exitCodeOf, exitCodes } from './context.ts';
 import { followPipeline } from './follow.ts';
+import { ensureImage } from './image.ts';
 
 const sentence = 'Finetune tiny-llama on squad-mini, then quantize and evaluate';
 const baseModel = 'builtin:tiny-llama';
 
 /** From a sentence to a finetuned, quantized and evaluated model, through the same door as a chat. */
 export async function demo(context: CommandContext): Promise<number> {
-  const { config, say, signal } = context;
-  say('Preparing the Python environment (once; about 1.5 GB) …');
-  await ensurePythonEnvironment({
-    stateDir: config.home,
-    runtimeDir: join(import.meta.dirname, '..', '..', 'tasks', 'runtime'),
-    env: config.toolEnvironment,
-    onProgress: (text) => say(`  ${text}`),
-    signal,
-  });
+  const { config, say } = context;
+  await prepare(context);
   await using client = await openClient(config);
   say(`Trainyard listens on ${client.url}\n\n> ${sentence}\n`);
   const { reply, status } = await converse(client, sentence, context);
@@ -37,6 +31,21 @@ export async function demo(context: CommandContext): Promise<number> {
   if (context.json) context.print({ reply, status, compared });
   say('\n`npm start` opens the chat page; `npm run -s trainyard -- --help` shows the rest.');
   return exitCodes.succeeded;
+}
+
+/** Makes what tasks run in, where it is not there yet. */
+async function prepare(context: CommandContext): Promise<void> {
+  const { config, say, signal } = context;
+  if (config.isolation === 'docker') return ensureImage(context);
+  if (config.isolation === 'process') return;
+  say('Preparing the Python environment (once; about 1.5 GB) …');
+  await ensurePythonEnvironment({
+    stateDir: config.home,
+    runtimeDir: runtimeDirectory,
+    env: config.toolEnvironment,
+    onProgress: (text) => say(`  ${text}`),
+    signal,
+  });
 }
 
 function outputOf(status: PipelineStatus, nodeId: string, name: string): unknown {

@@ -3,28 +3,40 @@ import { UserError } from '../core/errors.ts';
 import { formatMib } from '../core/format.ts';
 import { openDocker } from '../isolation.ts';
 import { readGpus } from '../machine.ts';
-import type { CudaVersion } from '../runners/docker-image.ts';
+import type { CudaVersion, RuntimeImage } from '../runners/docker-image.ts';
 import { type CommandContext, exitCodes } from './context.ts';
 
 /** Builds the image that tasks run in, and says what became of it. */
 export async function buildImage(order: string, cuda: string | undefined, context: CommandContext): Promise<number> {
-  const { config, say, print, json, signal } = context;
   if (order !== 'build') {
     throw new UserError('unknown_command', `There is no command "image ${order}".`, { hint: 'trainyard image build' });
   }
+  const image = await build(cuda, context);
+  context.say('Set TRAINYARD_ISOLATION=docker to run tasks in it.');
+  if (context.json) context.print(image);
+  return exitCodes.succeeded;
+}
+
+/** Builds it where there is none that can be used. */
+export async function ensureImage(context: CommandContext): Promise<void> {
+  const { images } = await openDocker(context.config);
+  const isThere = await images.ready().then(
+    () => true,
+    () => false,
+  );
+  if (!isThere) await build(undefined, context);
+}
+
+async function build(cuda: string | undefined, { config, say, signal }: CommandContext): Promise<RuntimeImage> {
   mkdirSync(config.home, { recursive: true });
   const { images } = await openDocker(config);
   const chosen = await chooseCuda(cuda);
-  say(
-    `Building the image for tasks on ${config.baseImage}, ${chosen === 'none' ? 'for the CPU' : `with CUDA ${chosen}`}.`,
-  );
+  const kind = chosen === 'none' ? 'for the CPU' : `with CUDA ${chosen}`;
+  say(`Building the image for tasks on ${config.baseImage}, ${kind}.`);
   const image = await images.build({ base: config.baseImage, cuda: chosen, onLine: say, signal });
   const { reference, id, python, torch, bytes } = image;
-  say(`${reference} is ready: Python ${python}, PyTorch ${torch}, ${formatMib(bytes / 2 ** 20)}.`);
-  say(`${id}`);
-  say('Set TRAINYARD_ISOLATION=docker to run tasks in it.');
-  if (json) print(image);
-  return exitCodes.succeeded;
+  say(`${reference} is ready: Python ${python}, PyTorch ${torch}, ${formatMib(bytes / 2 ** 20)}, ${id}.`);
+  return image;
 }
 
 async function chooseCuda(wanted: string | undefined): Promise<CudaVersion> {
