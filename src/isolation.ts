@@ -7,6 +7,7 @@ import { UserError } from './core/errors.ts';
 import type { ArtifactStore } from './core/resource.ts';
 import type { Runner } from './core/runner.ts';
 import type { Task } from './core/task.ts';
+import { containerUser } from './runners/container-user.ts';
 import type { DockerEngine } from './runners/docker.ts';
 import type { Images } from './runners/docker-image.ts';
 import { createInProcessRunner } from './runners/in-process.ts';
@@ -21,13 +22,12 @@ export interface Isolation {
   formerRunners: readonly Runner[];
   /** Where heavy tasks run, as a sentence. */
   says: string;
+  /** What tasks can have there at most, where that may be less than the machine has. */
+  room?: { cpus: number; memoryMib: number };
   close(): Promise<void>;
 }
 
 export const runtimeDirectory = join(import.meta.dirname, '..', 'tasks', 'runtime');
-
-/** Who a task is in its container where this process is root, which a task never is; the image knows this user. */
-const nobodyHere = '10001:10001';
 
 /**
  * The runners that the configuration asks for. There is no falling back from one to another.
@@ -40,13 +40,14 @@ export async function createIsolation(config: Config, store: ArtifactStore): Pro
   const inProcess = createOwnPython(config, store);
   const kinds = { ...(inDocker && { docker: inDocker }), venv: inVenv, process: inProcess };
   const chosen = kinds[config.isolation] ?? inVenv;
-  const says = await chosen.check();
+  const { says, room } = await chosen.check();
   const inServer = createInProcessRunner(store, chosen.prepare);
   const all = Object.values(kinds).map(({ runner }) => runner);
   return {
     runnerFor: ({ work }) => (work.where === 'server' ? inServer : chosen.runner),
     formerRunners: all.filter((runner) => runner !== chosen.runner),
     says,
+    ...(room && { room }),
     close: async () => void (await Promise.all(all.map((runner) => runner.close?.()))),
   };
 }
@@ -55,8 +56,8 @@ export async function createIsolation(config: Config, store: ArtifactStore): Pro
 interface Kind {
   runner: Runner;
   prepare: PrepareEnvironment;
-  /** Whether it can be used, and how it is called in a sentence. */
-  check(): Promise<string>;
+  /** Whether it can be used, how it is called in a sentence, and what it has. */
+  check(): Promise<Pick<Isolation, 'says' | 'room'>>;
 }
 
 function createVenv({ home, toolEnvironment, taskEnvironment }: Config, store: ArtifactStore): Kind {
@@ -65,7 +66,7 @@ function createVenv({ home, toolEnvironment, taskEnvironment }: Config, store: A
   return {
     runner: createVenvRunner(options, prepare),
     prepare,
-    check: async () => 'Heavy tasks run in a Python environment of their own (TRAINYARD_ISOLATION=venv).',
+    check: async () => ({ says: 'Heavy tasks run in a Python environment of their own (TRAINYARD_ISOLATION=venv).' }),
   };
 }
 
@@ -78,7 +79,9 @@ function createOwnPython({ taskEnvironment }: Config, store: ArtifactStore): Kin
         hint: 'Set TRAINYARD_ISOLATION to venv or docker, or leave the environment out.',
       });
     },
-    check: async () => 'Heavy tasks run in the Python of this machine, as it is (TRAINYARD_ISOLATION=process).',
+    check: async () => ({
+      says: 'Heavy tasks run in the Python of this machine, as it is (TRAINYARD_ISOLATION=process).',
+    }),
   };
 }
 
@@ -98,7 +101,7 @@ async function createDocker(config: Config, store: ArtifactStore): Promise<Kind>
     store,
     place: {
       installation: installationOf(config.home),
-      user: process.getuid?.() ? `${process.getuid?.()}:${process.getgid?.()}` : nobodyHere,
+      user: containerUser(),
       network: config.dockerNetwork,
       certificates,
       hidden: [socket, config.home],
@@ -114,10 +117,11 @@ async function createDocker(config: Config, store: ArtifactStore): Promise<Kind>
       return { hash: version };
     },
     async check() {
-      const { version, isRootless } = await engine.describe();
+      const { version, isRootless, cpus, memoryMib } = await engine.describe();
       if (isRootless) throw mapsUsers();
       const image = await images.ready();
-      return `Heavy tasks run in Docker ${version}, each in a container of image ${image.version} (${image.id.slice(7, 19)}).`;
+      const says = `Heavy tasks run in Docker ${version}, each in a container of image ${image.version} (${image.id.slice(7, 19)}).`;
+      return { says, room: { cpus, memoryMib } };
     },
   };
 }
@@ -147,12 +151,13 @@ export async function openDocker(
   return { engine, images: createImages({ engine, home, runtimeDirectory, toolEnvironment }), socket };
 }
 
-const ofDesktop = join(homedir(), '.docker', 'run', 'docker.sock');
+const ofDesktop = ['run', 'desktop'].map((folder) => join(homedir(), '.docker', folder, 'docker.sock'));
 
 function socketOf(host: string | undefined): string {
   if (host?.startsWith('unix://')) return host.slice('unix://'.length);
   if (host === undefined) {
-    return !existsSync('/var/run/docker.sock') && existsSync(ofDesktop) ? ofDesktop : '/var/run/docker.sock';
+    const usual = '/var/run/docker.sock';
+    return [usual, ...ofDesktop].find((path) => existsSync(path)) ?? usual;
   }
   throw new UserError('docker_remote', `DOCKER_HOST is ${host}, and tasks share files with this machine.`, {
     hint: 'Set it to the socket of a Docker on this machine, such as unix:///var/run/docker.sock.',

@@ -18,7 +18,7 @@ export async function readMachine(wanted?: readonly ConfiguredGpu[]): Promise<Ma
   const gpus = chosenGpus(wanted?.length === 0 ? [] : await readGpus(), wanted);
   return {
     cpus: availableParallelism(),
-    memoryMib: Math.floor(totalmem() / bytesInMib),
+    memoryMib: machineMemoryMib(),
     gpus: gpus.map(({ id }) => id),
     gpuMemoryMib: gpus.length === 0 ? 0 : Math.min(...gpus.map(({ memoryMib }) => memoryMib)),
   };
@@ -40,23 +40,31 @@ export async function readGpus(): Promise<Gpu[]> {
   return rows.flatMap((row) => {
     const [id, uuid, mib, driver] = row.split(',').map((cell) => cell.trim());
     if (id === undefined || uuid === undefined || driver === undefined || !/^\d+$/.test(id)) return [];
-    return [{ id, uuid, memoryMib: Number(mib) || 0, driver }];
+    // One that shares the machine's memory has none of its own to tell.
+    return [{ id, uuid, memoryMib: Number(mib) || machineMemoryMib(), driver }];
   });
 }
 
+/** By the driver's own number: one GPU has one name, whatever it was called. */
 function chosenGpus(
   found: readonly Gpu[],
   wanted: readonly ConfiguredGpu[] | undefined,
 ): { id: string; memoryMib: number }[] {
-  if (wanted === undefined) return [...found];
-  return wanted.map(({ id, memoryMib }) => {
-    const known = memoryMib ?? found.find((gpu) => gpu.id === id || gpu.uuid === id)?.memoryMib;
-    if (known !== undefined) return { id, memoryMib: known };
+  const named = wanted ?? found.map(({ id }): ConfiguredGpu => ({ id }));
+  const chosen = named.map(({ id, memoryMib }) => {
+    const gpu = found.find((one) => one.id === id || one.uuid === id);
+    const known = memoryMib ?? gpu?.memoryMib;
+    if (known !== undefined) return { id: gpu?.id ?? id, memoryMib: known };
     throw new UserError('wrong_configuration', `TRAINYARD_GPUS names ${id}, which nvidia-smi does not list.`, {
       hint: `Check the id, or say how much memory it has in MiB: ${id}=24576.`,
     });
   });
+  const twice = chosen.find(({ id }, at) => chosen.findIndex((other) => other.id === id) < at);
+  if (twice === undefined) return chosen;
+  throw new UserError('wrong_configuration', `TRAINYARD_GPUS names the GPU ${twice.id} twice.`);
 }
+
+const machineMemoryMib = () => Math.floor(totalmem() / bytesInMib);
 
 /** Space left for this user on the disk that a folder is on. */
 export function readFreeDiskMib(folder: string): number {

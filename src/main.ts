@@ -70,7 +70,6 @@ export async function startApp(config: Config, { catalogue, createIsolation }: P
   await using acquired = new AsyncDisposableStack();
   const lock = openFile(join(config.home, 'lock.sqlite'), 'nothing', () => lockInstance(config.home));
   acquired.defer(() => lock.release());
-  const machine = await readMachine(config.gpus);
   const journal = openFile(join(config.home, 'journal.sqlite'), 'the record of every run', openSqliteJournal);
   acquired.defer(() => journal.close());
   const conversations = { file: join(config.home, 'conversations.sqlite'), loss: 'open questions and plans' };
@@ -80,6 +79,7 @@ export async function startApp(config: Config, { catalogue, createIsolation }: P
   const version = readVersion();
   const isolation = await createIsolation(config, store);
   acquired.defer(isolation.close);
+  const machine = withinRoom(await readMachine(config.gpus), isolation.room);
   const executor = createExecutor({
     catalogue,
     journal,
@@ -138,6 +138,13 @@ export async function startApp(config: Config, { catalogue, createIsolation }: P
     recovered: journal.pipelines({ state: 'running', limit: 1000 }).length,
     close: () => held.disposeAsync(),
   };
+}
+
+/** The machine as far as tasks can have it. */
+function withinRoom(machine: Machine, room: Isolation['room']): Machine {
+  if (room === undefined) return machine;
+  const { cpus, memoryMib } = machine;
+  return { ...machine, cpus: Math.min(cpus, room.cpus), memoryMib: Math.min(memoryMib, room.memoryMib) };
 }
 
 function makeHome(home: string): void {

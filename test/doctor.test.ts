@@ -232,11 +232,16 @@ describe('of the machine', () => {
     expect(await look('GPU')).toMatchObject({ state: 'warning', advice: expect.stringContaining('nvidia-smi') });
   });
 
-  it('refuses a GPU whose memory nobody tells', async () => {
+  it('takes a GPU that has no memory of its own for one that shares the machine’s', async () => {
     await withProgram('nvidia-smi', 'echo "0, GPU-a, [N/A], 580.65.06"');
-    expect(await look('GPU')).toMatchObject({
+    expect(await look('GPU')).toMatchObject({ state: 'fine', found: expect.stringContaining('tasks use 0') });
+  });
+
+  it('refuses one GPU under two names', async () => {
+    await withProgram('nvidia-smi', 'echo "0, GPU-a, 24576, 580.65.06"');
+    expect(await look('GPU', { TRAINYARD_GPUS: '0,GPU-a' })).toMatchObject({
       state: 'failing',
-      advice: expect.stringContaining('TRAINYARD_GPUS=0=24576'),
+      found: expect.stringContaining('twice'),
     });
   });
 });

@@ -33,7 +33,7 @@ export async function checkDocker(config: Config, gpus: Promise<UsedGpus>): Prom
 /** It is started first in every container. The daemon may have it and not know its version. */
 async function initFindings({ hasInit }: DaemonInfo): Promise<Finding[]> {
   if (hasInit) return [];
-  const { initHint } = await import('../runners/docker.ts');
+  const { initHint } = await import('../runners/docker-words.ts');
   return [warning('docker-init', 'The daemon knows no version of it, as if it were not there.', initHint)];
 }
 
@@ -57,7 +57,7 @@ async function checkToolkit(
   if (runtimes.includes('nvidia')) return [fine(check, 'The NVIDIA Container Toolkit is registered.')];
   const program = ['nvidia-container-runtime-hook', 'nvidia-ctk'].find((name) => findProgram(name, path));
   if (program !== undefined) return [fine(check, `The NVIDIA Container Toolkit is installed (${program}).`)];
-  const { toolkitHint } = await import('../runners/docker.ts');
+  const { toolkitHint } = await import('../runners/docker-words.ts');
   return [failing(check, 'The NVIDIA Container Toolkit is not here: no container gets a GPU.', toolkitHint)];
 }
 

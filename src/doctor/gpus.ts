@@ -3,7 +3,7 @@ import { formatMib } from '../core/format.ts';
 import type { Machine } from '../executor/capacity.ts';
 import { readGpus, readMachine } from '../machine.ts';
 import { hasNvidiaDriver } from '../runners/python-environment.ts';
-import { type Finding, failing, fine, warning } from './finding.ts';
+import { type Finding, fine, warning } from './finding.ts';
 import { findProgram } from './programs.ts';
 
 export interface UsedGpus {
@@ -23,13 +23,7 @@ export async function checkGpus({ gpus: wanted, toolEnvironment }: Config, used:
   if (machine.gpus.length === 0) return withoutGpu(toolEnvironment.PATH);
   const all = listed.map(({ id, memoryMib }) => `${id} (${formatMib(memoryMib)})`).join(', ');
   const driver = listed[0] === undefined ? 'nvidia-smi lists none' : `driver ${listed[0].driver} lists ${all}`;
-  const found = `${driver}; tasks use ${machine.gpus.join(', ')}.`;
-  if (machine.gpuMemoryMib > 0) return fine('GPU', found);
-  return failing(
-    'GPU',
-    `${found} How much memory one has is not known, so nothing fits.`,
-    `Say it in MiB: TRAINYARD_GPUS=${machine.gpus.map((id) => `${id}=24576`).join(',')}.`,
-  );
+  return fine('GPU', `${driver}; tasks use ${machine.gpus.join(', ')}.`);
 }
 
 async function withoutGpu(path: string | undefined): Promise<Finding> {

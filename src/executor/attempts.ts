@@ -185,10 +185,10 @@ export function createAttempts(options: AttemptsOptions): Attempts {
     }
   }
 
-  /** While it cannot be told whether the attempt lives, no other one may start. */
-  async function findLater<T>(find: () => Promise<T>, { signal }: FollowOptions): Promise<T> {
+  /** While it cannot be told whether the attempt lives, no other one may start, nor does it count as stopped. */
+  async function findLater<T>(find: () => Promise<T>): Promise<T> {
     for (;;) {
-      await pause(lookAgainMs, AbortSignal.any([signal, detach.signal]));
+      await pause(lookAgainMs, detach.signal);
       const found = await find().catch((error: unknown) => ({ error }));
       if (!(found instanceof Object && 'error' in found)) return found;
     }
@@ -249,8 +249,8 @@ export function createAttempts(options: AttemptsOptions): Attempts {
       const runner = formerRunner(task);
       const find = () => runner.find(attempt);
       const found = await find().catch((error: unknown) => ({ error }));
-      const begin: Begin = async (following) => {
-        const running = found !== undefined && 'error' in found ? await findLater(find, following) : found;
+      const begin: Begin = async () => {
+        const running = found !== undefined && 'error' in found ? await findLater(find) : found;
         if (running !== undefined) return running;
         throw new RetryableError('task_lost', 'The task was not running any more when Trainyard started again.');
       };

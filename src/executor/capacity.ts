@@ -111,7 +111,8 @@ export function createCapacity(machine: Machine, limits: CapacityLimits): Capaci
       freeMemoryMib += memoryMib;
     });
     if (!task.requiresIsolation) return { limits: { cpuThreads: 1, memoryMib: lightMemoryMib, gpus }, release };
-    return { limits: { cpuThreads, memoryMib: Math.max(memoryMib, memoryShareMib), gpus }, release };
+    const limitMib = Math.min(machine.memoryMib, Math.max(withHeadroom(memoryMib), memoryShareMib));
+    return { limits: { cpuThreads, memoryMib: Math.max(memoryMib, limitMib), gpus }, release };
   }
 
   return {
@@ -124,6 +125,11 @@ export function createCapacity(machine: Machine, limits: CapacityLimits): Capaci
     },
     retake: (request, gpus) => lend(request, countedRooms(request), needsOf(request), gpus),
   };
+}
+
+/** An expectation is met in the middle: half of all runs take more, and a container is ended at its limit. */
+function withHeadroom(memoryMib: number): number {
+  return Math.ceil(1.25 * memoryMib) + 512;
 }
 
 const nothing: ReadonlySet<Room> = new Set();

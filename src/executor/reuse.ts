@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { statSync } from 'node:fs';
+import { contentNames } from '../core/content-name.ts';
 import type { ArtifactStore, Resource } from '../core/resource.ts';
 import type { Field, Task } from '../core/task.ts';
 import type { ReusableResult } from './journal/journal.ts';
@@ -23,12 +24,10 @@ export function reuseKeyOf(
 ): string | undefined {
   if (!task.reusable) return undefined;
   const contents: [name: string, content: string][] = [];
-  for (const { name, namesContent } of task.inputFields.values()) {
-    const value = inputs[name];
-    if (!namesContent || typeof value !== 'string') continue;
+  for (const { input, value } of contentNames(task, inputs)) {
     const content = contentOf(value);
     if (content === undefined) return undefined;
-    contents.push([name, content]);
+    contents.push([input, content]);
   }
   const identity = JSON.stringify([userId, task.name, versionOf(task), sorted(inputs), contents]);
   return createHash('sha256').update(identity).digest('hex').slice(0, 32);

@@ -1,7 +1,7 @@
 import { constants, existsSync } from 'node:fs';
 import { cp, lstat, mkdir, readdir, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { localPath } from '../core/content-name.ts';
+import { contentNames, localPath } from '../core/content-name.ts';
 import type { ArtifactStore } from '../core/resource.ts';
 import type { Attempt } from '../core/runner.ts';
 
@@ -41,10 +41,7 @@ export async function prepareAttemptFolder(attempt: Attempt, store: ArtifactStor
 /** The folder that a task works in says nothing about what a person meant by `./data.jsonl`, nor does its home. */
 function withAbsolutePaths({ task, inputs }: Attempt): Record<string, unknown> {
   const absolute = { ...inputs };
-  for (const { name, namesContent } of task.inputFields.values()) {
-    const value = inputs[name];
-    if (namesContent && typeof value === 'string') absolute[name] = localPath(value) ?? value;
-  }
+  for (const { input, value } of contentNames(task, inputs)) absolute[input] = localPath(value) ?? value;
   return absolute;
 }
 

@@ -29,7 +29,7 @@ export async function boundLog(folder: string): Promise<void> {
     // At once, so that little is written in between and one buffer serves all.
     tail ??= Buffer.allocUnsafeSlow(keptBytes);
     const bytesRead = readSync(file.fd, tail, 0, keptBytes, size - keptBytes);
-    const firstLine = tail.indexOf('\n') + 1;
+    const firstLine = tail.subarray(0, bytesRead).indexOf('\n') + 1;
     ftruncateSync(file.fd, 0);
     writeSync(file.fd, `… ${Math.round((size - keptBytes) / 2 ** 20)} MiB of the log are left out here …\n`);
     writeSync(file.fd, tail, firstLine, bytesRead - firstLine);

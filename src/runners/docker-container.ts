@@ -1,16 +1,17 @@
 import { lstatSync, realpathSync } from 'node:fs';
 import { join, sep } from 'node:path';
-import { isRemote, localPath } from '../core/content-name.ts';
+import { contentNames, isRemote, localPath } from '../core/content-name.ts';
 import { UserError } from '../core/errors.ts';
 import type { Attempt } from '../core/runner.ts';
+import type { ContainerUser } from './container-user.ts';
 import type { ContainerOptions, Mount } from './docker.ts';
 
 /** What containers of one server have in common. */
 export interface ContainerPlace {
   /** Names this installation: containers of another one are left alone. */
   installation: string;
-  /** `uid:gid` of the task's processes: never root. */
-  user: string;
+  /** Of the task's processes: never root. */
+  user: ContainerUser;
   /** The network that a task joins which fetches something. */
   network: string;
   /** A file of certificates that tasks are to trust, on this machine. */
@@ -46,14 +47,7 @@ export function containerName(attemptId: string): string {
 
 /** Whether a task reaches for what only the network has: then it gets a network, the hub's cache and the secrets. */
 export function isFetching({ task, inputs }: Attempt): boolean {
-  return contentNames(task, inputs).some(isRemote);
-}
-
-function contentNames(task: Attempt['task'], inputs: Attempt['inputs']): string[] {
-  return [...task.inputFields.values()].flatMap(({ name, namesContent }) => {
-    const value = inputs[name];
-    return namesContent && typeof value === 'string' ? [value] : [];
-  });
+  return contentNames(task, inputs).some(({ value }) => isRemote(value));
 }
 
 /**
@@ -104,7 +98,7 @@ export function hardened({ memoryMib, cpuThreads }: { memoryMib: number; cpuThre
     AutoRemove: false,
     NetworkMode: 'none',
     ReadonlyRootfs: true,
-    Tmpfs: { '/tmp': `rw,nosuid,nodev,size=${Math.ceil(memory / 2)},mode=1777` },
+    Tmpfs: { '/tmp': `rw,nosuid,nodev,exec,size=${Math.ceil(memory / 2)},mode=1777` },
     CapDrop: ['ALL'],
     SecurityOpt: ['no-new-privileges:true'],
     IpcMode: 'private',
@@ -153,25 +147,29 @@ export function cacheVolume({ installation }: Pick<ContainerPlace, 'installation
   return `trainyard-${installation}-hub`;
 }
 
-/** Folders of the image itself: what lies over them would take the task's own programs away. */
+/** Of the image itself, or of the machine: nothing of them is data, and what lay over them would take their place. */
 // biome-ignore format: a list
-const ofTheImage = ['/attempt', '/bin', '/cache', '/dev', '/etc', '/lib', '/lib64', '/opt/trainyard', '/proc', '/run/trainyard', '/sbin', '/sys', '/tmp', '/usr'];
+const neverData = ['/attempt', '/bin', '/boot', '/cache', '/dev', '/etc', '/lib', '/lib32', '/lib64', '/opt/trainyard', '/proc', '/run/trainyard', '/sbin', '/sys', '/usr/bin', '/usr/lib', '/usr/local/bin', '/usr/local/lib', '/usr/sbin'];
+/** What lies below is as good as anywhere else. */
+const onlyWhole = ['/tmp', '/var', '/run', '/home', '/root'];
 
 /**
  * Files and folders of this machine that the inputs name, which the task sees at the same place, read-only. What is
  * not there is left to the task to complain of.
  */
 function localPaths({ task, inputs }: Attempt, hidden: readonly string[]): { path: string; real: string }[] {
-  const paths = new Set(contentNames(task, inputs).flatMap((name) => localPath(name) ?? []));
+  const paths = new Set(contentNames(task, inputs).flatMap(({ value }) => localPath(value) ?? []));
+  const closed = [...neverData, ...hidden, ...hidden.flatMap((one) => realPath(one) ?? [])];
   return [...paths].flatMap((path) => {
     const real = realPath(path);
     if (real === undefined) return [];
     const info = lstatSync(real);
     const isPlain = info.isFile() || info.isDirectory();
-    const isForbidden =
-      hidden.some((one) => isWithin(real, one) || isWithin(one, real)) ||
-      ofTheImage.some((one) => isWithin(one, path)) ||
-      ['/proc', '/sys', '/dev'].some((one) => isWithin(real, one));
+    const isForbidden = [path, real].some(
+      (named) =>
+        onlyWhole.some((one) => isWithin(one, named)) ||
+        closed.some((one) => isWithin(one, named) || isWithin(named, one)),
+    );
     if (isPlain && !isForbidden) return [{ path, real }];
     throw new UserError('path_forbidden', `A task in a container cannot be given ${path}.`, {
       hint: 'Name the data file itself, or a folder that holds only data.',

@@ -6,11 +6,11 @@ import { TerminalError, UserError } from '../core/errors.ts';
 import type { Attempt, FollowOptions } from '../core/runner.ts';
 import type { BuiltImage, DockerEngine } from './docker.ts';
 import { hardened } from './docker-container.ts';
-import type { TaskImage } from './docker-runner.ts';
 import { furtherContext, recipeFiles, runtimeContext } from './image-context.ts';
 import { checkRequirements, torchVersion, uvVersion } from './python-environment.ts';
 import { requestedEnvironment } from './requested-environment.ts';
 import { createFolderHash, runtimeFiles } from './runtime-files.ts';
+import { createSharedWork } from './shared-work.ts';
 
 /**
  * Builds of PyTorch by the version of CUDA, newest first, with the driver that each needs (NVIDIA's CUDA Toolkit
@@ -33,6 +33,14 @@ export function cudaFor(driver: string | undefined): CudaVersion {
   throw new UserError('gpu_driver_too_old', `The NVIDIA driver is ${driver}, and PyTorch ${torchVersion} needs 525.`, {
     hint: 'Update the driver, or build for the CPU with --cuda none.',
   });
+}
+
+/** An image that attempts may run in. */
+export interface TaskImage {
+  /** Digest, `sha256:…`: a name could come to mean another one. */
+  id: string;
+  /** Of what it holds. */
+  version: string;
 }
 
 const imageSchema = z.object({
@@ -100,7 +108,7 @@ export interface Images {
 
 export function createImages({ engine, home, runtimeDirectory, toolEnvironment }: ImagesOptions): Images {
   const file = join(home, 'images.json');
-  const making = new Map<string, Promise<TaskImage>>();
+  const making = createSharedWork<TaskImage>();
 
   const hashHere = createFolderHash(runtimeDirectory, `torch ${torchVersion}, uv ${uvVersion}`, () => [
     ...recipeFiles,
@@ -171,10 +179,11 @@ export function createImages({ engine, home, runtimeDirectory, toolEnvironment }
     }
   }
 
-  /** A name is what anybody may set: the layers below must be those of the image that was proved. */
+  /** A name is what anybody may set: what lies below the one new layer must be the image that was proved. */
   async function mustLieOn(built: BuiltImage, { id }: RuntimeImage): Promise<void> {
     const below = (await engine.image(id))?.layers;
-    if (below?.every((layer, at) => built.layers[at] === layer)) return;
+    const isOneMore = built.layers.length === (below?.length ?? 0) + 1;
+    if (isOneMore && below?.every((layer, at) => built.layers[at] === layer)) return;
     throw new TerminalError('image_forged', 'What packages were added to is not the image for tasks.', {
       hint: 'Somebody gave its name to another image. Run `trainyard image build`.',
     });
@@ -198,11 +207,10 @@ export function createImages({ engine, home, runtimeDirectory, toolEnvironment }
       .digest('hex')
       .slice(0, 16);
     const made = read().further[key];
-    if (made !== undefined) return made;
-    // Whoever asks for the same at the same time waits for the same.
-    const begun = making.get(key) ?? addPackages(key, runtime, requirements, reporting);
-    making.set(key, begun);
-    return begun.finally(() => making.delete(key));
+    if (made !== undefined && (await engine.image(made.id)) !== undefined) return made;
+    return making.join(key, reporting.signal, (signal) =>
+      addPackages(key, runtime, requirements, { ...reporting, signal }),
+    );
   }
 
   return {
@@ -274,12 +282,16 @@ export function createImages({ engine, home, runtimeDirectory, toolEnvironment }
 
 const info = (text: string) => ({ type: 'task_message' as const, level: 'info' as const, text });
 
+const proofLabel = 'trainyard.proof';
 const proofProgram = `import json, platform, torch, trainyard_runtime
 print(json.dumps({"python": platform.python_version(), "torch": torch.__version__}))`;
 const proofSchema = z.object({ python: z.string(), torch: z.string() });
 
 /** Runs the image as tasks are run, to say what is in it. */
 async function prove(engine: DockerEngine, image: string, signal: AbortSignal): Promise<z.infer<typeof proofSchema>> {
+  // Those that a build has left which was killed.
+  const before = await engine.list(proofLabel);
+  await Promise.all(before.filter(({ isRunning }) => !isRunning).map((one) => engine.remove(one.name)));
   const name = `trainyard-proof-${randomUUID()}`;
   const options = {
     Image: image,
@@ -288,7 +300,7 @@ async function prove(engine: DockerEngine, image: string, signal: AbortSignal): 
     User: '10001:10001',
     WorkingDir: '/tmp',
     Env: ['HOME=/tmp', 'PYTHONDONTWRITEBYTECODE=1', 'NVIDIA_VISIBLE_DEVICES=void'],
-    Labels: {},
+    Labels: { [proofLabel]: 'yes' },
     HostConfig: hardened({ memoryMib: 2048, cpuThreads: 1 }),
   };
   try {

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { chown, lstat, mkdir, readdir } from 'node:fs/promises';
+import { lstat, mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RetryableError, TerminalError, toTaskError } from '../core/errors.ts';
@@ -9,8 +9,9 @@ import { prepareAttemptFolder } from './attempt-folder.ts';
 import { followWork, type Work } from './attempt-following.ts';
 import { processAgeMs } from './attempt-processes.ts';
 import { hasResult, ranMs } from './attempt-result.ts';
+import { type ContainerUser, giveTo } from './container-user.ts';
 import { diskFull, freeBytesOf, leastFreeBytes, orDiskFull } from './disk-full.ts';
-import { type ContainerState, type DockerEngine, isDockerAway } from './docker.ts';
+import type { ContainerState, DockerEngine } from './docker.ts';
 import {
   attemptLabel,
   type ContainerPlace,
@@ -20,16 +21,10 @@ import {
   installationLabel,
   isFetching,
 } from './docker-container.ts';
+import type { TaskImage } from './docker-image.ts';
+import { isDockerAway } from './docker-words.ts';
 import { crashed, folderGone, logEnd, stoppedCode } from './no-result.ts';
 import type { RunSecrets } from './run-secrets.ts';
-
-/** An image that attempts may run in. */
-export interface TaskImage {
-  /** Digest, `sha256:…`: a name could come to mean another one. */
-  id: string;
-  /** Of what it holds. */
-  version: string;
-}
 
 export interface DockerRunnerOptions {
   engine: DockerEngine;
@@ -50,12 +45,15 @@ const removalMs = 300;
 /** 128 and the number of SIGKILL. */
 const killedCode = 137;
 const removeAgainMs = 30_000;
+const closeMs = 2000;
 
 /** Runs each attempt in a container of its own, which outlives this process and the daemon's restart. */
 export function createDockerRunner(options: DockerRunnerOptions): Runner {
   const { engine, store, place, imageFor, command, secrets } = options;
   const closing = new AbortController();
   const removals = new Set<Promise<void>>();
+  /** Attempts whose container's name somebody else has. */
+  const foreign = new Set<string>();
 
   /** What the daemon is needed for waits for it, and says so once. */
   async function whenItAnswers<T>(
@@ -73,7 +71,12 @@ export function createDockerRunner(options: DockerRunnerOptions): Runner {
     }
   }
 
-  async function launch(attempt: Attempt, reporting: Pick<FollowOptions, 'onReport' | 'signal'>): Promise<void> {
+  /** @param onCreate called when from now on there may be a container. */
+  async function launch(
+    attempt: Attempt,
+    reporting: Pick<FollowOptions, 'onReport' | 'signal'>,
+    onCreate: () => void,
+  ): Promise<void> {
     const { attemptId, folder } = attempt;
     const name = containerName(attemptId);
     const image = await whenItAnswers(() => imageFor(attempt, reporting), reporting);
@@ -83,11 +86,18 @@ export function createDockerRunner(options: DockerRunnerOptions): Runner {
     const secretsFile = isFetching(attempt) ? await secrets.write(attemptId, place.user) : undefined;
     const made = containerOptions(place, { attempt, image: image.id, argv: command(inside), secrets: secretsFile });
     reporting.signal.throwIfAborted();
+    onCreate();
     await whenItAnswers(() => engine.create(name, made), reporting);
     const environment = { version: image.version, image: image.id };
     await reporting.onReport({ type: 'task_placed', environment, container: name });
     reporting.signal.throwIfAborted();
-    await whenItAnswers(() => engine.start(name), reporting);
+    let isRepeated = false;
+    await whenItAnswers(async () => {
+      // An answer that was lost on its way: it may have run to its end since, and is not to run twice.
+      const hasBegun = isRepeated && (await engine.inspect(name))?.status !== 'created';
+      isRepeated = true;
+      if (!hasBegun) await engine.start(name);
+    }, reporting);
   }
 
   function runningContainer(attempt: Attempt): RunningAttempt {
@@ -104,14 +114,13 @@ export function createDockerRunner(options: DockerRunnerOptions): Runner {
     };
   }
 
-  async function removeInTime(attemptId: string): Promise<void> {
+  /** However long it takes until the daemon answers. */
+  async function remove(attemptId: string, againMs: number, signal: AbortSignal): Promise<void> {
     for (;;) {
       try {
-        await engine.remove(containerName(attemptId));
-        return;
+        return await engine.remove(containerName(attemptId));
       } catch {
-        // The next start removes it, if this process does not come to it any more.
-        await sleep(removeAgainMs, undefined, { signal: closing.signal, ref: false });
+        await sleep(againMs, undefined, { signal, ref: false });
       }
     }
   }
@@ -121,11 +130,18 @@ export function createDockerRunner(options: DockerRunnerOptions): Runner {
     outlivesServer: true,
 
     async start(attempt, { onReport, signal: stop, detach }) {
+      let mayExist = false;
+      const onCreate = () => {
+        mayExist = true;
+      };
       try {
-        await launch(attempt, { onReport, signal: AbortSignal.any([stop, detach]) });
+        await launch(attempt, { onReport, signal: AbortSignal.any([stop, detach]) }, onCreate);
         return runningContainer(attempt);
       } catch (error) {
-        if (!detach.aborted) await engine.remove(containerName(attempt.attemptId)).catch(() => undefined);
+        const isOfOthers = error instanceof TerminalError && error.code === 'name_taken';
+        // What it holds is free only when nothing runs. Who comes after a detaching finds it.
+        if (mayExist && !isOfOthers && !detach.aborted) await remove(attempt.attemptId, lookAgainMs, detach);
+        if (isOfOthers) foreign.add(attempt.attemptId);
         throw orDiskFull(error);
       }
     },
@@ -134,7 +150,7 @@ export function createDockerRunner(options: DockerRunnerOptions): Runner {
       const name = containerName(attempt.attemptId);
       const state = await engine.inspect(name);
       const running = runningContainer(attempt);
-      if (state?.status === 'running') return { ...running, ageMs: ageOf(state) };
+      if (state?.status === 'running') return { ...running, ageMs: await ageOf(state) };
       if (await hasResult(attempt.folder)) return { ...running, isOver: true, ageMs: await ranMs(attempt.folder) };
       if (state?.status === 'exited') {
         return { ...running, isOver: true, ageMs: Math.max(0, state.finishedAtMs - state.startedAtMs) };
@@ -157,7 +173,9 @@ export function createDockerRunner(options: DockerRunnerOptions): Runner {
     },
 
     release(attemptId) {
-      const removal = Promise.all([secrets.forget(attemptId), removeInTime(attemptId)])
+      // The next start removes what this process does not come to any more.
+      const removed = foreign.delete(attemptId) ? undefined : remove(attemptId, removeAgainMs, closing.signal);
+      const removal = Promise.all([secrets.forget(attemptId), removed])
         .then(() => undefined)
         .catch(() => undefined)
         .finally(() => removals.delete(removal));
@@ -166,7 +184,7 @@ export function createDockerRunner(options: DockerRunnerOptions): Runner {
 
     async close() {
       closing.abort();
-      await Promise.all(removals);
+      await Promise.race([Promise.all(removals), sleep(closeMs, undefined, { ref: false })]);
     },
   };
 }
@@ -180,48 +198,46 @@ function watchContainer(
 ): Work {
   const name = containerName(attempt.attemptId);
   const ended = new AbortController();
-  const onAway = () => void onReport(warning('The Docker daemon does not answer: the task is followed by its files.'));
-  let isStopped = false;
-  const end = engine.untilStopped(name, signal, onAway).then(
-    (state) => {
-      isStopped = true;
-      return { state };
-    },
-    (error: unknown) => ({ error }),
+  const onAway = (why: unknown) =>
+    void onReport(warning(`${toTaskError(why).message} The task is followed by its files meanwhile.`));
+  const end = engine.untilStopped(name, signal, onAway);
+  end.then(
+    () => ended.abort(),
+    () => undefined,
   );
-  void end.then(() => ended.abort());
-  const within = (ms: number) =>
-    Promise.race([end.then(() => true), sleep(ms, false, { signal: AbortSignal.any([signal, detach]) })]);
-
-  /** A daemon that is away is waited for: nothing counts as stopped that may still run. */
-  async function send(kill: 'SIGTERM' | 'SIGKILL'): Promise<void> {
-    while (!isStopped) {
-      try {
-        return await engine.kill(name, kill);
-      } catch (error) {
-        if (!(error instanceof RetryableError)) throw error;
-        await sleep(lookAgainMs, undefined, { signal: detach });
-      }
-    }
-  }
+  const patience = AbortSignal.any([signal, detach]);
+  const within = async (ms: number) => {
+    if (!ended.signal.aborted) await Promise.race([end, sleep(ms, undefined, { signal: patience })]);
+    return ended.signal.aborted;
+  };
+  const send = (kill: 'SIGTERM' | 'SIGKILL') =>
+    engine.kill(name, kill).then(
+      () => true,
+      () => false,
+    );
 
   return {
     ended: ended.signal,
     isAlive: async () => !ended.signal.aborted,
 
     async stop(graceMs: number) {
-      if (isStopped || ((await hasResult(attempt.folder)) && (await within(endsByItselfMs)))) return;
-      await send('SIGTERM');
-      if (await within(graceMs)) return;
-      await send('SIGKILL');
-      // Nothing counts as ended that may still hold a GPU.
-      while (!(await within(killMs))) await engine.remove(name).catch(() => undefined);
+      if (await within((await hasResult(attempt.folder)) ? endsByItselfMs : 0)) return;
+      const deadline = performance.now() + graceMs;
+      let isAsked = false;
+      while (performance.now() < deadline) {
+        if (!isAsked) isAsked = await send('SIGTERM');
+        if (await within(Math.min(lookAgainMs, Math.max(0, deadline - performance.now())))) return;
+      }
+      // A daemon that is away is waited for: nothing counts as ended that may still hold a GPU.
+      for (;;) {
+        await send('SIGKILL');
+        if (await within(killMs)) return;
+        await engine.remove(name).catch(() => undefined);
+      }
     },
 
     async failure() {
-      const outcome = await end;
-      if ('error' in outcome) return outcome.error instanceof Error ? outcome.error : new Error(String(outcome.error));
-      const { state } = outcome;
+      const state = await end;
       const wasKilled = state?.exitCode === killedCode && !state.isOutOfMemory;
       // `docker rm -f` kills it first.
       if (wasKilled) await sleep(removalMs, undefined, { signal: detach });
@@ -264,8 +280,11 @@ async function failureOf(
 const asSentence = (said: string) => (said === '' ? '' : ` It said: ${said.slice(-500)}`);
 
 /** By the clock that nobody sets, where the container's process can be seen from here. */
-function ageOf({ pid, startedAtMs }: ContainerState): number {
-  return (pid === undefined ? undefined : processAgeMs(pid)) ?? Math.max(0, Date.now() - startedAtMs);
+async function ageOf({ id, pid, startedAtMs }: ContainerState): Promise<number> {
+  // Where the daemon runs in another machine, its process ids mean others here.
+  const groups = await readFile(`/proc/${pid}/cgroup`, 'utf8').catch(() => '');
+  const ageMs = pid !== undefined && groups.includes(id) ? processAgeMs(pid) : undefined;
+  return ageMs ?? Math.max(0, Date.now() - startedAtMs);
 }
 
 function warning(text: string) {
@@ -273,14 +292,12 @@ function warning(text: string) {
 }
 
 /**
- * Makes the folder the task's user's, where this process may: root's containers run as somebody else. Files of the
- * store, which have a second name, stay as they are: all may read them.
+ * Makes the folder the task's user's. Files of the store, which have a second name, stay as they are: all may read
+ * them.
  */
-async function handOver(folder: string, user: string): Promise<void> {
-  if (process.getuid?.() !== 0) return;
-  const [uid = 0, gid = 0] = user.split(':').map(Number);
-  const info = await lstat(folder);
-  if (info.isDirectory() || info.nlink === 1) await chown(folder, uid, gid);
+async function handOver(path: string, user: ContainerUser): Promise<void> {
+  const info = await lstat(path);
+  if (info.isDirectory() || info.nlink === 1) await giveTo(user, path);
   if (!info.isDirectory()) return;
-  for (const name of await readdir(folder)) await handOver(join(folder, name), user);
+  for (const name of await readdir(path)) await handOver(join(path, name), user);
 }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import Docker from 'dockerode';
-import { RetryableError, TerminalError, UserError } from '../core/errors.ts';
-import { diskFull } from './disk-full.ts';
+import { TerminalError } from '../core/errors.ts';
+import { buildFailed, inOurWords, isUnreachable, statusOf, unavailable } from './docker-words.ts';
 import { plainText } from './plain-text.ts';
 
 /** What a container is made with: the names are those of Docker's API. */
@@ -92,11 +92,14 @@ export interface DaemonInfo {
   /** False where it looked for its init program and found none. */
   hasInit: boolean;
   runtimes: readonly string[];
+  /** What its containers can have: less than the machine, where it runs in a virtual one. */
+  cpus: number;
+  memoryMib: number;
   /** Where it keeps images and containers. */
   root: string;
 }
 
-/** A Docker engine on this machine. Everything it refuses is thrown as one of our own errors, with what to do. */
+/** A Docker engine on this machine. What it refuses or fails at is thrown as one of our own errors, with what to do. */
 export interface DockerEngine {
   /** @throws RetryableError `docker_unavailable`. */
   describe(): Promise<DaemonInfo>;
@@ -113,9 +116,9 @@ export interface DockerEngine {
   list(label: string): Promise<ContainerSummary[]>;
   /**
    * Resolves with how it stands when it runs no more; undefined where it is gone.
-   * @param onAway called once when the daemon does not answer: it is waited for.
+   * @param onAway called once when the daemon does not answer, or not in a way that can be used: it is waited for.
    */
-  untilStopped(name: string, signal: AbortSignal, onAway?: () => void): Promise<ContainerState | undefined>;
+  untilStopped(name: string, signal: AbortSignal, onAway?: (why: unknown) => void): Promise<ContainerState | undefined>;
   /** The end of what it wrote to its own output. */
   output(name: string): Promise<string>;
   /** Undefined where there is no such image. */
@@ -132,17 +135,13 @@ const awayMs = 500;
 /** @param patienceMs how long an answer may take; one that begins and goes on may take longer. */
 export function connectDocker(socketPath: string, patienceMs = answerMs): DockerEngine {
   const docker = new Docker({ socketPath, timeout: patienceMs });
-  const unavailable = (cause: unknown) =>
-    new RetryableError('docker_unavailable', `The Docker daemon does not answer at ${socketPath}.`, {
-      hint: `${reasonOf(cause)} Start it (systemctl start docker), or set DOCKER_HOST to its socket.`,
-      cause,
-    });
+  const explained = (error: unknown) => (isUnreachable(error) ? unavailable(socketPath, error) : inOurWords(error));
 
   async function ask<T>(question: () => Promise<T>): Promise<T> {
     try {
       return await question();
     } catch (error) {
-      throw isUnreachable(error) ? unavailable(error) : inOurWords(error);
+      throw explained(error);
     }
   }
 
@@ -166,6 +165,8 @@ export function connectDocker(socketPath: string, patienceMs = answerMs): Docker
         isLiveRestore: info.LiveRestoreEnabled === true,
         hasInit: info.InitCommit?.ID !== 'N/A',
         runtimes: Object.keys(info.Runtimes ?? {}),
+        cpus: info.NCPU,
+        memoryMib: Math.floor(info.MemTotal / 2 ** 20),
         root: info.DockerRootDir,
       };
     },
@@ -212,8 +213,8 @@ export function connectDocker(socketPath: string, patienceMs = answerMs): Docker
           await changeOf(docker.getContainer(name), signal);
         } catch (error) {
           signal.throwIfAborted();
-          if (!(error instanceof RetryableError)) throw error;
-          if (!isAway) onAway();
+          // Whatever went wrong, the container may still run.
+          if (!isAway) onAway(explained(error));
           isAway = true;
           await sleep(awayMs, undefined, { signal });
         }
@@ -235,16 +236,22 @@ export function connectDocker(socketPath: string, patienceMs = answerMs): Docker
     async build({ context, dockerfile, reference, arguments: buildargs, labels }, onLine, signal) {
       // A step may say nothing for minutes.
       const patient = new Docker({ socketPath });
-      const answer = await ask(() =>
-        patient.buildImage(
-          { context, src: ['.'] },
-          { version: '2', dockerfile, t: reference, buildargs, labels, abortSignal: signal },
-        ),
-      );
-      await followBuild(patient, answer, onLine, signal);
-      const built = await engine.image(reference);
-      if (built !== undefined) return built;
-      throw new TerminalError('image_failed', `The daemon built ${reference} and does not have it.`);
+      const options = { version: '2' as const, dockerfile, t: reference, buildargs, labels, abortSignal: signal };
+      const { promise: aborted, reject } = Promise.withResolvers<never>();
+      const onAbort = () => reject(signal.reason);
+      signal.addEventListener('abort', onAbort, { once: true });
+      try {
+        signal.throwIfAborted();
+        const following = patient
+          .buildImage({ context, src: ['.'] }, options)
+          .then((answer) => followBuild(patient, answer, onLine, signal));
+        const id = await ask(() => Promise.race([following, aborted]));
+        const built = await engine.image(id);
+        if (built !== undefined) return built;
+        throw new TerminalError('image_failed', `The daemon built ${reference} and does not have it.`);
+      } finally {
+        signal.removeEventListener('abort', onAbort);
+      }
     },
   };
   return engine;
@@ -282,42 +289,49 @@ function stateOf({ Id, State, Image, Config }: Docker.ContainerInspectInfo): Con
   };
 }
 
+interface BuildEvent {
+  stream?: string;
+  error?: string;
+  errorDetail?: { message?: string };
+}
+
+const linesKept = 12;
+
+/** Follows what the daemon says of a build to its end. Resolves with the digest of the image. */
 function followBuild(
   docker: Docker,
   answer: NodeJS.ReadableStream,
   onLine: (line: string) => void,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<string> {
   const said: string[] = [];
   let failure: string | undefined;
-  const onEvent = (event: { stream?: string; error?: string; errorDetail?: { message?: string } }) => {
-    failure ??= event.errorDetail?.message ?? event.error;
-    for (const line of (event.stream ?? '').split('\n').flatMap(buildLines)) {
+  let id: string | undefined;
+  const onEvent = ({ stream = '', error, errorDetail }: BuildEvent) => {
+    failure ??= errorDetail?.message ?? error;
+    id ??= /^Built image: (sha256:[0-9a-f]{64})/m.exec(stream)?.[1];
+    for (const line of stream.split('\n').flatMap(buildLines)) {
       if (line === '' || line === said.at(-1)) continue;
       said.push(line);
       if (said.length > linesKept) said.shift();
       onLine(line);
     }
   };
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const onAbort = () => {
-    (answer as Partial<AbortableAnswer>).destroy?.();
-    reject(signal.reason);
-  };
+  const onAbort = () => (answer as Partial<AbortableAnswer>).destroy?.();
   signal.addEventListener('abort', onAbort, { once: true });
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
   (docker as unknown as BuildFollower).followProgress(
     answer,
     (error) => {
-      if (error) reject(inOurWords(error));
+      if (error) reject(error);
       else if (failure !== undefined) reject(buildFailed(failure, said));
-      else resolve();
+      else if (id !== undefined) resolve(id);
+      else reject(Object.assign(new Error('The build ended without an image.'), { code: 'ECONNRESET' }));
     },
     onEvent,
   );
   return promise.finally(() => signal.removeEventListener('abort', onAbort));
 }
-
-const linesKept = 12;
 
 /** A line of a build for a person. What a step printed reaches us in base64 (dockerode 5.0 decodes it half-way). */
 function buildLines(line: string): string[] {
@@ -326,14 +340,6 @@ function buildLines(line: string): string[] {
   const isInternal = /\[internal\]|copy \/context|exporting to image|^Built image|^Successfully/.test(line);
   if (isInternal) return [];
   return [plainText(line.replace(/^\[sha256:\w+\] /, '').replace(/--mount=\S+\s+/g, ''), 400)];
-}
-
-function buildFailed(failure: string, said: readonly string[]): Error {
-  const known = inOurWords(new Error([failure, ...said].join('\n')));
-  if (known instanceof Error && 'code' in known && known.code !== 'docker_refused') return known;
-  return new TerminalError('image_failed', `The image could not be built: ${failure}\n${said.join('\n')}`, {
-    hint: 'A step that installs needs a package index: PIP_INDEX_URL, proxies and SSL_CERT_FILE are handed on to it.',
-  });
 }
 
 interface AbortableAnswer {
@@ -345,7 +351,7 @@ interface BuildFollower {
   followProgress(
     answer: NodeJS.ReadableStream,
     onEnd: (error: Error | null) => void,
-    onEvent: (event: { stream?: string; error?: string; errorDetail?: { message?: string } }) => void,
+    onEvent: (event: BuildEvent) => void,
   ): void;
 }
 
@@ -358,92 +364,4 @@ function textOf(frames: Buffer): string {
     at = end;
   }
   return Buffer.concat(parts).toString('utf8').trim();
-}
-
-function statusOf(error: unknown): number {
-  return error instanceof Error && 'statusCode' in error ? Number(error.statusCode) : 0;
-}
-
-const unreachable: readonly unknown[] = ['ECONNREFUSED', 'ENOENT', 'EACCES', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT'];
-
-function isUnreachable(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && unreachable.includes(error.code);
-}
-
-function reasonOf(error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  if (code === 'EACCES') return 'This user may not use it: add it to the group docker and log in again.';
-  if (code === 'ENOENT') return 'There is no such socket.';
-  return code === 'ECONNREFUSED' ? 'Nobody listens there.' : 'The connection ended without an answer.';
-}
-
-/** Whether the daemon did not answer, which passes; a container may go on meanwhile. */
-export function isDockerAway(error: unknown): boolean {
-  return error instanceof RetryableError && error.code === 'docker_unavailable';
-}
-
-export const toolkitHint =
-  'Install the NVIDIA Container Toolkit, run `nvidia-ctk runtime configure --runtime=docker` and restart Docker.';
-export const initHint = 'Install tini (Debian and Ubuntu: apt-get install tini) and restart Docker.';
-
-/** What Docker says about a failure, and what it means here. The first that fits. */
-const meanings: readonly [RegExp, (said: string, cause: unknown) => Error][] = [
-  [/no space left on device|disk quota exceeded/i, (said, cause) => diskFull(said, cause)],
-  [
-    /no such image|pull access denied|manifest unknown|not found: manifest/i,
-    (said, cause) =>
-      new UserError('image_missing', `The image is not there: ${said}`, {
-        hint: 'Run `trainyard image build`.',
-        cause,
-      }),
-  ],
-  [
-    /could not select device driver|unknown or invalid runtime name: nvidia|nvidia-container-(?:cli|runtime)\S*: (?:executable file )?not found/i,
-    (said, cause) =>
-      new TerminalError('gpu_toolkit_missing', `Docker cannot give a container a GPU: ${said}`, {
-        hint: toolkitHint,
-        cause,
-      }),
-  ],
-  [
-    /unsatisfied condition: cuda|requirement error/i,
-    (said, cause) =>
-      new TerminalError('gpu_driver_too_old', `The GPU's driver is too old for the image: ${said}`, {
-        hint: 'Update the NVIDIA driver, or run `trainyard image build` again: it chooses CUDA by the driver.',
-        cause,
-      }),
-  ],
-  [
-    /nvidia-container-cli|device error|unknown device|NVML/i,
-    (said, cause) =>
-      new RetryableError('gpu_unavailable', `The GPU cannot be used: ${said}`, {
-        hint: 'Run nvidia-smi on this machine; `trainyard doctor` says more.',
-        cause,
-      }),
-  ],
-  [
-    /docker-init/i,
-    (said, cause) =>
-      new TerminalError('docker_incomplete', `Docker lacks its init program: ${said}`, {
-        hint: initHint,
-        cause,
-      }),
-  ],
-];
-
-function inOurWords(error: unknown): unknown {
-  if (!(error instanceof Error) || error instanceof RetryableError || error instanceof TerminalError) return error;
-  if (error.name === 'AbortError') return error;
-  const said = saidBy(error);
-  for (const [pattern, meaning] of meanings) if (pattern.test(said)) return meaning(said, error);
-  const options = { hint: '`trainyard doctor` checks Docker; its own log says more.', cause: error };
-  return statusOf(error) >= 500
-    ? new RetryableError('docker_failed', `Docker failed: ${said}`, options)
-    : new TerminalError('docker_refused', `Docker refused: ${said}`, options);
-}
-
-/** docker-modem puts the status and the code around what the daemon said. */
-function saidBy(error: Error): string {
-  const { json } = error as { json?: { message?: unknown } };
-  return (typeof json?.message === 'string' ? json.message : error.message).trim();
 }

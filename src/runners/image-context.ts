@@ -1,8 +1,9 @@
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { installerEnvironment, torchVersion } from './python-environment.ts';
 import { runtimeFiles } from './runtime-files.ts';
+import { shellWord } from './shell-word.ts';
 
 type Variables = Readonly<Record<string, string>>;
 
@@ -41,8 +42,11 @@ function newContext(runtimeDirectory: string, dockerfile: string, toolEnvironmen
 
 /** All may read it in the image, whatever this process's umask is. */
 function put(context: string, name: string, content: string | Buffer): void {
-  mkdirSync(dirname(join(context, name)), { recursive: true });
-  writeFileSync(join(context, name), content, { mode: 0o644 });
+  const path = join(context, name);
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, content);
+  chmodSync(path, 0o644);
+  for (let folder = dirname(path); folder !== context; folder = dirname(folder)) chmodSync(folder, 0o755);
 }
 
 const handedOn = [
@@ -61,7 +65,7 @@ function installerSettings(environment: Variables): { settings: string; certific
   if (certificates) {
     for (const name of ['PIP_CERT', 'SSL_CERT_FILE']) variables.push([name, '/installer/certificates.pem']);
   }
-  const settings = variables.map(([name, value]) => `export ${name}='${value?.replaceAll("'", "'\\''")}'\n`).join('');
+  const settings = variables.map(([name, value]) => `export ${name}=${shellWord(value ?? '')}\n`).join('');
   return { settings, certificates };
 }
 

@@ -1,10 +1,12 @@
-import { chown, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { type ContainerUser, giveTo } from './container-user.ts';
+import { shellWord } from './shell-word.ts';
 
 /** Variables with secrets, as files that live as long as an attempt: a container's own settings can be read by many. */
 export interface RunSecrets {
   /** Returns the file's path, or undefined where there is nothing to tell. */
-  write(attemptId: string, user: string): Promise<string | undefined>;
+  write(attemptId: string, user: ContainerUser): Promise<string | undefined>;
   forget(attemptId: string): Promise<void>;
   forgetAllBut(isLive: (attemptId: string) => boolean): Promise<void>;
 }
@@ -12,7 +14,7 @@ export interface RunSecrets {
 /** @param directory of this server alone; made when it is needed. */
 export function createRunSecrets(directory: string, variables: Readonly<Record<string, string>>): RunSecrets {
   const text = Object.entries(variables)
-    .map(([name, value]) => `export ${name}=${quoted(value)}\n`)
+    .map(([name, value]) => `export ${name}=${shellWord(value)}\n`)
     .join('');
   const fileOf = (attemptId: string) => join(directory, attemptId);
 
@@ -23,8 +25,7 @@ export function createRunSecrets(directory: string, variables: Readonly<Record<s
       await mkdir(directory, { recursive: true, mode: 0o700 });
       await rm(file, { force: true });
       await writeFile(file, text, { mode: 0o400, flag: 'wx' });
-      const [uid = 0, gid = 0] = user.split(':').map(Number);
-      if (process.getuid?.() === 0) await chown(file, uid, gid);
+      await giveTo(user, file);
       return file;
     },
 
@@ -35,9 +36,4 @@ export function createRunSecrets(directory: string, variables: Readonly<Record<s
       await Promise.all(names.filter((id) => !isLive(id)).map((id) => rm(fileOf(id), { force: true })));
     },
   };
-}
-
-/** As one word of a shell, whatever it holds. */
-function quoted(value: string): string {
-  return `'${value.replaceAll("'", "'\\''")}'`;
 }

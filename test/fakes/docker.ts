@@ -9,6 +9,7 @@ import { parseConfig } from '../../src/config.ts';
 import type { ArtifactStore } from '../../src/core/resource.ts';
 import type { Attempt, Runner } from '../../src/core/runner.ts';
 import { openDocker } from '../../src/isolation.ts';
+import { containerUser } from '../../src/runners/container-user.ts';
 import type { DockerEngine } from '../../src/runners/docker.ts';
 import { type ContainerPlace, containerName } from '../../src/runners/docker-container.ts';
 import { createDockerRunner, type DockerRunnerOptions } from '../../src/runners/docker-runner.ts';
@@ -46,8 +47,7 @@ export async function buildWorkerImage(engine: DockerEngine): Promise<string> {
 }
 
 export function testPlace(installation: string, more: Partial<ContainerPlace> = {}): ContainerPlace {
-  const user = process.getuid?.() ? `${process.getuid?.()}:${process.getgid?.()}` : '10001:10001';
-  return { installation, user, network: 'bridge', hidden: [], ...more };
+  return { installation, user: containerUser(), network: 'bridge', hidden: [], ...more };
 }
 
 /** The real Docker runner; only the work is made up. */

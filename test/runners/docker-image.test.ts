@@ -37,6 +37,7 @@ async function workplace(more: Partial<DockerEngine> = {}) {
       return built;
     },
     image: async (reference: string) => images.get(reference),
+    list: async () => [],
     create: async () => {},
     start: async () => {},
     untilStopped: async () => undefined,
@@ -134,6 +135,26 @@ describe('an image with further packages', () => {
     expect(new Set([...made, later].map(({ id }) => id)).size).toBe(1);
     expect(place.builds).toHaveLength(2);
     expect((await withPackages(place, [])).id).toBe(digest('1'));
+  });
+
+  it('goes on being made for whoever still waits when another one gives up', async () => {
+    await using place = await workplace();
+    await place.build();
+    const images = place.open();
+    const one = new AbortController();
+    const mine = images.withPackages(['pandas'], undefined, { onReport, signal: one.signal });
+    const other = images.withPackages(['pandas'], undefined, { onReport, signal });
+    one.abort(new Error('cancelled'));
+    await expect(mine).rejects.toThrow('cancelled');
+    expect((await other).id).toBe(digest('2'));
+  });
+
+  it('is made again where Docker has it no more', async () => {
+    await using place = await workplace();
+    await place.build();
+    const { id } = await withPackages(place, ['pandas']);
+    place.images.delete(id);
+    expect((await withPackages(place, ['pandas'])).id).not.toBe(id);
   });
 
   it('is made anew on another image for tasks', async () => {

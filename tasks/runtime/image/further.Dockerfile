@@ -4,6 +4,6 @@ FROM ${RUNTIME_IMAGE}
 ARG TORCH
 ARG UV
 USER 0:0
-RUN --mount=type=bind,source=installer,target=/installer --mount=type=cache,target=/var/cache/trainyard \
+RUN --mount=type=bind,source=installer,target=/installer --mount=type=cache,sharing=locked,target=/var/cache/trainyard \
     sh /installer/install.sh further
 USER 10001:10001

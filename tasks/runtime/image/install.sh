@@ -12,6 +12,11 @@ export UV_CACHE_DIR=$cache/uv UV_LINK_MODE=copy UV_NO_PROGRESS=1 UV_SYSTEM_CERTS
 export PIP_ROOT_USER_ACTION=ignore PYTHONDONTWRITEBYTECODE=1
 . "$here/settings"
 
+python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))' || {
+  echo "The base image has $(python3 --version 2>&1); Python 3.10 or newer is needed." >&2
+  exit 1
+}
+
 # uv stays in the cache and out of the image.
 tools=$cache/uv-$UV
 if [ ! -x "$tools/bin/uv" ]; then
