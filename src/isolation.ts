@@ -1,5 +1,5 @@
-import { randomBytes } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, statSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { Config } from './config.ts';
@@ -95,13 +95,13 @@ async function formerDocker(config: Config, store: ArtifactStore): Promise<Kind 
 async function createDocker(config: Config, store: ArtifactStore): Promise<Kind> {
   const { engine, images, socket } = await openDocker(config);
   const { createDockerRunner } = await import('./runners/docker-runner.ts');
-  const { SSL_CERT_FILE: certificates } = config.taskEnvironment;
+  const certificates = certificatesOf(config.taskEnvironment.SSL_CERT_FILE);
   const runner = createDockerRunner({
     engine,
     store,
     place: {
       installation: installationOf(config.home),
-      user: containerUser(),
+      user: containerUser(socket),
       network: config.dockerNetwork,
       certificates,
       hidden: [socket, config.home],
@@ -117,7 +117,10 @@ async function createDocker(config: Config, store: ArtifactStore): Promise<Kind>
       return { hash: version };
     },
     async check() {
-      const { version, isRootless, cpus, memoryMib } = await engine.describe();
+      // Somebody waits for the start: a daemon that is well answers at once.
+      const { version, isRootless, cpus, memoryMib } = await (
+        await openDocker(config, firstAnswerMs)
+      ).engine.describe();
       if (isRootless) throw mapsUsers();
       const image = await images.ready();
       const says = `Heavy tasks run in Docker ${version}, each in a container of image ${image.version} (${image.id.slice(7, 19)}).`;
@@ -151,10 +154,20 @@ export async function openDocker(
   return { engine, images: createImages({ engine, home, runtimeDirectory, toolEnvironment }), socket };
 }
 
+const firstAnswerMs = 10_000;
+
+/** @throws UserError for a file that is not there. */
+function certificatesOf(file: string | undefined): string | undefined {
+  if (file === undefined || existsSync(file)) return file;
+  throw new UserError('wrong_configuration', `SSL_CERT_FILE names ${file}, which is not there.`, {
+    hint: 'Name a file with the certificates that tasks are to trust, or leave it out.',
+  });
+}
+
 const ofDesktop = ['run', 'desktop'].map((folder) => join(homedir(), '.docker', folder, 'docker.sock'));
 
 function socketOf(host: string | undefined): string {
-  if (host?.startsWith('unix://')) return host.slice('unix://'.length);
+  if (host !== undefined && /^unix:\/\/.+/.test(host)) return host.slice('unix://'.length);
   if (host === undefined) {
     const usual = '/var/run/docker.sock';
     return [usual, ...ofDesktop].find((path) => existsSync(path)) ?? usual;
@@ -171,16 +184,17 @@ function forFetching(taskEnvironment: Config['taskEnvironment']): Record<string,
   return Object.fromEntries(Object.entries(taskEnvironment).filter(([name]) => !notForContainers.has(name)));
 }
 
-const installationFile = (home: string) => join(home, 'installation');
+const markOf = (home: string) => join(home, 'installation');
 
-/** Whether tasks of this home may have been started in containers. */
+/** Whether tasks of this home have ever run in Docker. */
 export function hasUsedDocker(home: string): boolean {
-  return existsSync(installationFile(home));
+  return existsSync(markOf(home));
 }
 
-/** Tells the containers of this home from those of others. */
+/** Tells the containers of this home from those of others, a copy of it included. */
 function installationOf(home: string): string {
-  const file = installationFile(home);
-  if (!existsSync(file)) writeFileSync(file, `${randomBytes(6).toString('hex')}\n`);
-  return readFileSync(file, 'utf8').trim();
+  const { ino, birthtimeNs } = statSync(home, { bigint: true });
+  const id = createHash('sha256').update(`${ino} ${birthtimeNs}`).digest('hex').slice(0, 12);
+  writeFileSync(markOf(home), `${id}\n`);
+  return id;
 }

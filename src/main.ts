@@ -149,7 +149,7 @@ function withinRoom(machine: Machine, room: Isolation['room']): Machine {
 
 function makeHome(home: string): void {
   try {
-    mkdirSync(home, { recursive: true });
+    mkdirSync(home, { recursive: true, mode: 0o700 });
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new UserError('home_unusable', `The folder ${home} cannot be made: ${reason}.`, {

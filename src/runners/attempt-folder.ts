@@ -1,20 +1,34 @@
+import { execFile } from 'node:child_process';
 import { constants, existsSync } from 'node:fs';
-import { cp, lstat, mkdir, readdir, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { chmod, cp, lstat, mkdir, readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import { contentNames, localPath } from '../core/content-name.ts';
 import type { ArtifactStore } from '../core/resource.ts';
 import type { Attempt } from '../core/runner.ts';
+import { freeBytesOf } from './disk-full.ts';
+import { openPlainFile } from './plain-file.ts';
+
+/** What `stat` counts disk space in. */
+const blockBytes = 512;
 
 /**
  * The folder of an attempt is the whole contract between Trainyard and an isolated task:
  * in come `spec.json` and `inputs/`, out go `events.jsonl`, `log.txt`, `artifacts/` and, last, `result.json`.
  */
-export async function prepareAttemptFolder(attempt: Attempt, store: ArtifactStore): Promise<void> {
+export async function prepareAttemptFolder(
+  attempt: Attempt,
+  store: ArtifactStore,
+  { forProcess = false }: { forProcess?: boolean } = {},
+): Promise<void> {
   const { folder, previousFolders = [] } = attempt;
-  await rm(folder, { recursive: true, force: true });
+  await removeWhatever(folder);
+  // Nobody else of this machine has a way in: what a task leaves may be a program that runs as its owner.
+  await mkdir(dirname(folder), { recursive: true });
+  await chmod(dirname(folder), 0o700);
   await mkdir(join(folder, 'artifacts'), { recursive: true });
   // Still empty: from now on a process may come that writes its id into it.
-  await writeFile(pidFile(folder), '');
+  if (forProcess) await writeFile(pidFile(folder), '');
   const resources: Record<string, object> = {};
   for (const [id, resource] of Object.entries(attempt.resources)) {
     const path = `inputs/${id}`;
@@ -52,7 +66,7 @@ async function takeCheckpoint(previousFolders: readonly string[], folder: string
     join(previous, 'inputs', 'checkpoint'),
   ]);
   for (const checkpoint of candidates) {
-    if (!existsSync(checkpoint)) continue;
+    if (!(await canBeCopied(checkpoint))) continue;
     const target = join(folder, 'inputs', 'checkpoint');
     const part = `${target}.part`;
     await cp(checkpoint, part, { recursive: true, mode: constants.COPYFILE_FICLONE, filter: isFileOrFolder });
@@ -62,23 +76,59 @@ async function takeCheckpoint(previousFolders: readonly string[], folder: string
   return null;
 }
 
+/**
+ * Whether a folder can be copied. One of which most is holes, and which written out would fill the disk, is none of
+ * ours: it would fill it with each try.
+ */
+async function canBeCopied(folder: string): Promise<boolean> {
+  if (!(await lstat(folder).catch(() => undefined))?.isDirectory()) return false;
+  const { bytes, allocated } = await sizeOf(folder);
+  return allocated > bytes / 2 || bytes < (await freeBytesOf(folder));
+}
+
+async function sizeOf(path: string): Promise<{ bytes: number; allocated: number }> {
+  const info = await lstat(path);
+  if (!info.isDirectory()) return { bytes: info.size, allocated: info.blocks * blockBytes };
+  const sum = { bytes: 0, allocated: 0 };
+  for (const name of await readdir(path)) {
+    const { bytes, allocated } = await sizeOf(join(path, name));
+    sum.bytes += bytes;
+    sum.allocated += allocated;
+  }
+  return sum;
+}
+
 /** A link could lead anywhere, and the copying of a FIFO fails. */
 async function isFileOrFolder(path: string): Promise<boolean> {
   const info = await lstat(path);
   return info.isFile() || info.isDirectory();
 }
 
+/** What stays of an attempt that is over. */
+const lasting = new Set(['spec.json', 'log.txt', 'result.json']);
+
 /**
- * Removes what was only needed while the attempt ran; `spec.json`, `log.txt` and `result.json` stay. A folder with
- * nothing in it goes as well.
+ * Removes what was only needed while the attempt ran, and whatever else the task left; `spec.json`, `log.txt` and
+ * `result.json` stay. A folder with nothing in it goes as well.
  */
 export async function tidyAttemptFolder(folder: string): Promise<void> {
   // Many a light task has made none; this look costs 2 µs, and a turn of the thread pool more than such a task.
   if (!existsSync(folder)) return;
-  for (const name of ['inputs', 'artifacts', 'checkpoint', 'pid']) {
-    await rm(join(folder, name), { recursive: true, force: true });
-  }
+  for (const name of await readdir(folder)) if (!lasting.has(name)) await removeWhatever(join(folder, name));
   await rmdir(folder).catch(() => undefined);
+}
+
+/** Removes what a task left, however it closed or nested it. */
+async function removeWhatever(path: string): Promise<void> {
+  try {
+    await rm(path, { recursive: true, force: true });
+  } catch {
+    // Paths that are too long for a call, and folders that are closed to their owner.
+    await promisify(execFile)('sh', ['-c', 'chmod -R u+rwX -- "$1"; exec rm -rf -- "$1"', 'sh', path]).catch(
+      () => undefined,
+    );
+    await rm(path, { recursive: true, force: true });
+  }
 }
 
 /** Where the process writes its id before anything else. It goes when nothing works for the attempt any more. */
@@ -86,10 +136,17 @@ function pidFile(folder: string): string {
   return join(folder, 'pid');
 }
 
+/** The task may have put something else in its place: a link is not followed, nor is much read. */
 export async function readPid(folder: string): Promise<number | undefined> {
-  const text = await readFile(pidFile(folder), 'utf8').catch(() => '');
-  const pid = Number.parseInt(text, 10);
-  return Number.isInteger(pid) && pid > 1 ? pid : undefined;
+  const file = await openPlainFile(pidFile(folder)).catch(() => undefined);
+  if (file === undefined) return undefined;
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(32), 0, 32, 0);
+    const pid = Number.parseInt(buffer.toString('utf8', 0, bytesRead), 10);
+    return Number.isInteger(pid) && pid > 1 ? pid : undefined;
+  } finally {
+    await file.close();
+  }
 }
 
 /** The ids of the attempts that have begun and left no result, which are few among all that have a folder. */
@@ -111,5 +168,6 @@ export async function forgetPid(folder: string): Promise<void> {
  * id first and then stops if it sees this mark, so either the mark is seen by it or its id by us.
  */
 export async function abandon(folder: string): Promise<void> {
-  await writeFile(join(folder, 'abandoned'), '').catch(() => undefined);
+  // Nothing that lies there by that name is opened: it may be a link to anywhere.
+  await writeFile(join(folder, 'abandoned'), '', { flag: 'wx' }).catch(() => undefined);
 }

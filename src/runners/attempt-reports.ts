@@ -28,6 +28,8 @@ const chunksAtOnce = 4096;
 const newline = 10;
 /** Lines that cannot be read are told of so many times: they fill no journal. */
 const warningsAtMost = 10;
+/** A person reads no more of one task, and each of them stays in the journal. */
+const messagesAtMost = 2000;
 /** Who writes so many of them writes something else altogether, and each takes longer than one that can be read. */
 const unreadableAtMost = 1000;
 
@@ -45,6 +47,7 @@ export function createReportReader(folder: string, fromOffset: number): ReportRe
   let offset = fromOffset;
   let isWithinLongLine = false;
   let unreadableLines = 0;
+  let messages = 0;
   let isGivenUp = false;
 
   function giveUp(reason: string): AttemptReport {
@@ -62,7 +65,12 @@ export function createReportReader(folder: string, fromOffset: number): ReportRe
   function parseLine(line: string): AttemptReport | undefined {
     try {
       const parsed = lineSchema.parse(JSON.parse(line));
-      return parsed.type === 'progress' ? { ...parsed, type: 'task_progress' } : { ...parsed, type: 'task_message' };
+      if (parsed.type === 'progress') return { ...parsed, type: 'task_progress' };
+      messages += 1;
+      if (messages > messagesAtMost) return undefined;
+      return messages === messagesAtMost
+        ? warning('The task says too much: its further messages are left out; its log has what it printed.')
+        : { ...parsed, type: 'task_message' };
     } catch {
       return unreadable(plainText(line, 200));
     }

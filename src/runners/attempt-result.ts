@@ -89,7 +89,11 @@ function malformed(reason: string, cause?: unknown): TerminalError {
   });
 }
 
-function thrown({ kind, code, message, hint }: z.infer<typeof taskErrorSchema>): Error {
+/** What only we can know: a task that says so itself would be started for ever. */
+const ourCodes = new Set(['task_lost']);
+
+function thrown({ kind, code: said, message, hint }: z.infer<typeof taskErrorSchema>): Error {
+  const code = ourCodes.has(said) ? 'task_failed' : said;
   const text = plainText(message, 4000);
   const options = hint === undefined ? {} : { hint: plainText(hint, 4000) };
   switch (kind) {

@@ -130,7 +130,15 @@ function environmentOf(place: ContainerPlace, cpuThreads: number, gpus: readonly
 
 function mountsOf(place: ContainerPlace, { attempt, secrets }: ContainerRequest, fetches: boolean): Mount[] {
   const { folder } = attempt;
-  const readOnly = (Source: string, Target: string): Mount => ({ Type: 'bind', Source, Target, ReadOnly: true });
+  // What is mounted below would come along, and could be written.
+  const BindOptions = { Propagation: 'rprivate' as const, NonRecursive: true };
+  const readOnly = (Source: string, Target: string): Mount => ({
+    Type: 'bind',
+    Source,
+    Target,
+    ReadOnly: true,
+    BindOptions,
+  });
   return [
     { Type: 'bind', Source: folder, Target: inside, ReadOnly: false },
     readOnly(join(folder, 'spec.json'), `${inside}/spec.json`),

@@ -110,6 +110,7 @@ export function createImages({ engine, home, runtimeDirectory, toolEnvironment }
   const file = join(home, 'images.json');
   const making = createSharedWork<TaskImage>();
 
+  const contextOptions = { parent: join(home, 'building'), runtimeDirectory, toolEnvironment };
   const hashHere = createFolderHash(runtimeDirectory, `torch ${torchVersion}, uv ${uvVersion}`, () => [
     ...recipeFiles,
     ...runtimeFiles(runtimeDirectory),
@@ -149,15 +150,18 @@ export function createImages({ engine, home, runtimeDirectory, toolEnvironment }
     reporting: Reporting,
   ) {
     await reporting.onReport(info(`Adding ${requirements.join(', ')} to the image.`));
-    const context = furtherContext(runtimeDirectory, toolEnvironment, requirements);
+    const context = furtherContext({ ...contextOptions, requirements });
+    // A name is what anybody may set: this one nobody knows.
+    const base = `trainyard-building:${randomUUID()}`;
     try {
+      await engine.tag(base, runtime.id);
       const reference = `trainyard-environment:${key}`;
       const built = await engine.build(
         {
           context,
           dockerfile: 'Dockerfile',
           reference,
-          arguments: { RUNTIME_IMAGE: runtime.reference, TORCH: torchVersion, UV: uvVersion },
+          arguments: { RUNTIME_IMAGE: base, TORCH: torchVersion, UV: uvVersion },
           labels: { 'trainyard.version': key },
         },
         () => {},
@@ -176,10 +180,11 @@ export function createImages({ engine, home, runtimeDirectory, toolEnvironment }
       });
     } finally {
       rmSync(context, { recursive: true, force: true });
+      await engine.tag(base, undefined).catch(() => undefined);
     }
   }
 
-  /** A name is what anybody may set: what lies below the one new layer must be the image that was proved. */
+  /** What lies below the one new layer must be the image that was proved. */
   async function mustLieOn(built: BuiltImage, { id }: RuntimeImage): Promise<void> {
     const below = (await engine.image(id))?.layers;
     const isOneMore = built.layers.length === (below?.length ?? 0) + 1;
@@ -230,7 +235,7 @@ export function createImages({ engine, home, runtimeDirectory, toolEnvironment }
       const version = versionHere();
       const reference = `trainyard-runtime:${version}-${cuda === 'none' ? 'cpu' : `cuda${cuda}`}`;
       const build = cuda === 'none' ? { backend: 'cpu', requires: '' } : cudaBuilds[cuda];
-      const context = runtimeContext(runtimeDirectory, toolEnvironment, build.backend);
+      const context = runtimeContext({ ...contextOptions, torchBackend: build.backend });
       try {
         const built = await engine.build(
           {

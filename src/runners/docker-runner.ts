@@ -148,7 +148,9 @@ export function createDockerRunner(options: DockerRunnerOptions): Runner {
 
     async find(attempt) {
       const name = containerName(attempt.attemptId);
-      const state = await engine.inspect(name);
+      const found = await engine.inspect(name);
+      // A home that was copied has the other one's attempts in its journal.
+      const state = found?.labels[installationLabel] === place.installation ? found : undefined;
       const running = runningContainer(attempt);
       if (state?.status === 'running') return { ...running, ageMs: await ageOf(state) };
       if (await hasResult(attempt.folder)) return { ...running, isOver: true, ageMs: await ranMs(attempt.folder) };

@@ -41,6 +41,7 @@ export interface Mount {
   Source: string;
   Target: string;
   ReadOnly: boolean;
+  BindOptions?: { Propagation: 'rprivate'; NonRecursive: boolean };
 }
 
 /** How a container stands, as Docker has it. */
@@ -121,6 +122,8 @@ export interface DockerEngine {
   untilStopped(name: string, signal: AbortSignal, onAway?: (why: unknown) => void): Promise<ContainerState | undefined>;
   /** The end of what it wrote to its own output. */
   output(name: string): Promise<string>;
+  /** Gives an image another name, or with undefined takes a name away. */
+  tag(reference: string, id: string | undefined): Promise<void>;
   /** Undefined where there is no such image. */
   image(reference: string): Promise<BuiltImage | undefined>;
   /** @param onLine what the daemon says, line by line */
@@ -226,6 +229,12 @@ export function connectDocker(socketPath: string, patienceMs = answerMs): Docker
         docker.getContainer(name).logs({ stdout: true, stderr: true, tail: 20, follow: false }),
       );
       return textOf(written);
+    },
+
+    async tag(reference, id) {
+      const [repo = '', tag = ''] = reference.split(':');
+      if (id === undefined) await askUnless([404], undefined, () => docker.getImage(reference).remove());
+      else await ask(() => docker.getImage(id).tag({ repo, tag }));
     },
 
     async image(reference) {

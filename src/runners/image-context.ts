@@ -1,6 +1,16 @@
-import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
+import { UserError } from '../core/errors.ts';
 import { installerEnvironment, torchVersion } from './python-environment.ts';
 import { runtimeFiles } from './runtime-files.ts';
 import { shellWord } from './shell-word.ts';
@@ -10,34 +20,69 @@ type Variables = Readonly<Record<string, string>>;
 /** What an image is made by, beside the runtime's own files. */
 export const recipeFiles = ['Dockerfile', 'image/install.sh', 'image/further.Dockerfile'];
 
+interface ContextOptions {
+  /** Where the folder is made. */
+  parent: string;
+  runtimeDirectory: string;
+  /** The environment of pip and uv. */
+  toolEnvironment: Variables;
+}
+
 /** A new folder with what the daemon needs to build the image of tasks. Whoever asks for it removes it. */
-export function runtimeContext(runtimeDirectory: string, toolEnvironment: Variables, torchBackend: string): string {
-  const context = newContext(runtimeDirectory, 'Dockerfile', toolEnvironment);
+export function runtimeContext({ torchBackend, ...options }: ContextOptions & { torchBackend: string }): string {
+  const { runtimeDirectory, toolEnvironment } = options;
+  const context = newContext('Dockerfile', options);
   for (const name of runtimeFiles(runtimeDirectory)) put(context, name, readFileSync(join(runtimeDirectory, name)));
   copyWheels(toolEnvironment, torchBackend, join(context, 'installer', 'wheels'));
   return context;
 }
 
 /** The same for an image with further packages. */
-export function furtherContext(
-  runtimeDirectory: string,
-  toolEnvironment: Variables,
-  requirements: readonly string[],
-): string {
-  const context = newContext(runtimeDirectory, 'image/further.Dockerfile', toolEnvironment);
+export function furtherContext({
+  requirements,
+  ...options
+}: ContextOptions & { requirements: readonly string[] }): string {
+  const context = newContext('image/further.Dockerfile', options);
   put(context, 'installer/requirements.txt', `${requirements.join('\n')}\n`);
   return context;
 }
 
 /** Nobody else may read it: it holds the settings of pip, and an index may have a password. */
-function newContext(runtimeDirectory: string, dockerfile: string, toolEnvironment: Variables): string {
-  const context = mkdtempSync(join(tmpdir(), 'trainyard-image-'));
+function newContext(dockerfile: string, { parent, runtimeDirectory, toolEnvironment }: ContextOptions): string {
+  mkdirSync(parent, { recursive: true, mode: 0o700 });
+  removeForgotten(parent);
+  const context = mkdtempSync(join(parent, 'context-'));
   put(context, 'Dockerfile', readFileSync(join(runtimeDirectory, dockerfile)));
   put(context, 'installer/install.sh', readFileSync(join(runtimeDirectory, 'image', 'install.sh')));
   const { settings, certificates } = installerSettings(toolEnvironment);
   put(context, 'installer/settings', settings);
-  if (certificates) put(context, 'installer/certificates.pem', readFileSync(certificates));
+  if (certificates) put(context, 'installer/certificates.pem', readCertificates(certificates));
   return context;
+}
+
+function readCertificates(file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (cause) {
+    throw new UserError(
+      'wrong_configuration',
+      `The certificates of SSL_CERT_FILE or PIP_CERT, ${file}, cannot be read.`,
+      {
+        hint: 'Name a file that is there, or leave the variable out.',
+        cause,
+      },
+    );
+  }
+}
+
+const forgottenMs = 24 * 3_600_000;
+
+/** What builds have left that were killed. One that is under way is younger. */
+function removeForgotten(parent: string): void {
+  for (const name of readdirSync(parent)) {
+    const folder = join(parent, name);
+    if (Date.now() - statSync(folder).mtimeMs > forgottenMs) rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 /** All may read it in the image, whatever this process's umask is. */

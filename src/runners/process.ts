@@ -42,7 +42,7 @@ export function createProcessRunner({ name, store, command, freeBytes = freeByte
       try {
         const signal = AbortSignal.any([stop, detach]);
         const { argv, env } = await command(attempt, { onReport, signal });
-        await prepareAttemptFolder(attempt, store);
+        await prepareAttemptFolder(attempt, store, { forProcess: true });
         signal.throwIfAborted();
         return runningAttempt(attempt, await launch(attempt.folder, argv, env), freeBytes);
       } catch (error) {

@@ -118,8 +118,8 @@ export function isSupportedPython(version: string): boolean {
 
 /** Names with versions only: an option, an address or a path would run code of unknown origin. */
 export function checkRequirements(requirements: readonly string[], pythonVersion: string | undefined): string[] {
-  const version = String.raw`(===?|[<>~!]=?)\s*[\w.*+!-]+`;
-  const allowed = new RegExp(String.raw`^[A-Za-z0-9][\w.-]*(\[[\w.,\s-]+\])?(\s*${version}(\s*,\s*${version})*)?$`);
+  const version = String.raw`(===?|[<>~!]=?) *[\w.*+!-]+`;
+  const allowed = new RegExp(String.raw`^[A-Za-z0-9][\w.-]*(\[[\w., -]+\])?( *${version}( *, *${version})*)?$`);
   for (const requirement of requirements) {
     if (!allowed.test(requirement)) {
       throw new UserError('invalid_requirement', `${JSON.stringify(requirement)} is not a package with a version.`, {

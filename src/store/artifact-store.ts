@@ -23,7 +23,7 @@ export function createArtifactStore(directory: string): ArtifactStore {
     pathOf,
 
     async keep({ kind, path, metadata }) {
-      const files = await plainFiles(path);
+      const files = await plainFiles(path).catch(unreadable);
       const artifacts: Artifact[] = [];
       for (const file of files.sort()) artifacts.push(await keepFile(path, file));
       const identity = JSON.stringify([kind, artifacts.map(({ path: name, sha256 }) => [name, sha256])]);
@@ -67,6 +67,21 @@ async function plainFiles(folder: string): Promise<string[]> {
   );
   return nested.flat();
 }
+
+/** What lies there is what the task has left. */
+function unreadable(error: NodeJS.ErrnoException): never {
+  if (error instanceof TerminalError || !unreadableCodes.has(error.code)) throw error;
+  throw new TerminalError(
+    'artifact_unreadable',
+    `An artifact cannot be read, so nothing was stored: ${error.message}`,
+    {
+      hint: 'The task itself is at fault: it names or closes its files in a way that nobody can open them.',
+      cause: error,
+    },
+  );
+}
+
+const unreadableCodes: ReadonlySet<unknown> = new Set(['ENOENT', 'ENAMETOOLONG', 'EACCES', 'EPERM']);
 
 function notPlain(path: string): TerminalError {
   return new TerminalError('artifact_not_plain', `${path} is neither a plain file nor a folder; it was not stored.`);

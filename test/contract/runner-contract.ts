@@ -81,6 +81,24 @@ export function runnerContract({ createRunner, leader, family }: RunnerUnderTest
     await expect(start()).rejects.toMatchObject({ name: 'UserError', code: 'bad_row', hint: 'Mend it.' });
   });
 
+  it('lets no task say that it was lost: it would be started for ever', async () => {
+    const error = { kind: 'retryable', code: 'task_lost', message: 'Lost.' };
+    const result = JSON.stringify({ version: 1, status: 'failed', error });
+    const { home, start } = await setUp({ behaviour: 'returns', result });
+    await using _ = home;
+    await expect(start()).rejects.toMatchObject({ name: 'RetryableError', code: 'task_failed' });
+  });
+
+  it('hands on two thousand messages of a task, and no more', async () => {
+    const { home, start, reports } = await setUp({ behaviour: 'talkative' });
+    await using _ = home;
+    await start();
+    const said = reports.filter(({ type }) => type === 'task_message');
+    expect(said).toHaveLength(2000);
+    expect(said.at(-1)).toMatchObject({ level: 'warning', text: expect.stringContaining('says too much') });
+    expect(steps(reports)).toEqual([1, 2, 3]);
+  });
+
   it('says with the end of the log that a task crashed', async () => {
     const { home, start } = await setUp({ behaviour: 'crash' });
     await using _ = home;

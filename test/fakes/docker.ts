@@ -47,7 +47,7 @@ export async function buildWorkerImage(engine: DockerEngine): Promise<string> {
 }
 
 export function testPlace(installation: string, more: Partial<ContainerPlace> = {}): ContainerPlace {
-  return { installation, user: containerUser(), network: 'bridge', hidden: [], ...more };
+  return { installation, user: containerUser(socketPath()), network: 'bridge', hidden: [], ...more };
 }
 
 /** The real Docker runner; only the work is made up. */

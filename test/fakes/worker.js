@@ -90,6 +90,11 @@ const behaviours = {
     if (readdirSync(dirname(folder)).length < spec.inputs.value) finish({ version: 1, status: 'failed', error });
     else succeed();
   },
+  talkative: async () => {
+    for (let at = 0; at < 5000; at += 1) emit({ type: 'message', level: 'info', text: `message ${at}` });
+    await work();
+    succeed();
+  },
   crash: async () => {
     console.error('Segmentation fault, or so');
     process.exit(3);

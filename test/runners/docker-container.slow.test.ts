@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -166,17 +166,34 @@ describe.runIf(engine)("a task's container", () => {
     expect((await look(home.path, { path: join(folder, 'none.jsonl') })).seen.file).toBe('ENOENT');
   });
 
+  it('cannot write what is mounted below a folder that its input names', async () => {
+    await using home = await temporaryFolder();
+    const folder = join(home.path, 'data');
+    await mkdir(join(folder, 'below'), { recursive: true });
+    const { raw } = await look(home.path, { path: folder });
+    const mount = raw.HostConfig.Mounts.find(({ Target }: { Target: string }) => Target === folder);
+    expect(mount).toMatchObject({ ReadOnly: true, BindOptions: { NonRecursive: true } });
+  });
+
   it('is refused what no task may see', async () => {
     await using home = await temporaryFolder();
     const store = createArtifactStore(join(home.path, 'artifacts'));
     const socket = join(home.path, 'docker.sock');
     const server = createServer().listen(socket);
-    const place = testPlace(installation, { hidden: [join(home.path, 'secret')] });
     await mkdir(join(home.path, 'secret'));
+    const link = join(home.path, 'link');
+    await symlink(join(home.path, 'secret'), link);
+    // Named by a link, as a home may be.
+    const place = testPlace(installation, { hidden: [link] });
     const runner = createWorkerRunner(engine, image, store, { installation, place });
     for (const path of [
       '/',
       '/usr',
+      '/usr/bin',
+      '/var/run',
+      '/etc/passwd',
+      '/home',
+      link,
       '/proc/1/environ',
       '/dev/zero',
       '/sys/kernel',

@@ -37,6 +37,11 @@ async function workplace(more: Partial<DockerEngine> = {}) {
       return built;
     },
     image: async (reference: string) => images.get(reference),
+    async tag(reference: string, id?: string) {
+      const image = images.get(id ?? '') && (place.tagging?.() ?? images.get(id ?? ''));
+      if (image === undefined) images.delete(reference);
+      else images.set(reference, image);
+    },
     list: async () => [],
     create: async () => {},
     start: async () => {},
@@ -54,7 +59,18 @@ async function workplace(more: Partial<DockerEngine> = {}) {
   const open = () => createImages({ engine, home: home.path, runtimeDirectory: runtime, toolEnvironment });
   const build = (cuda: 'none' | '13.0' = 'none') =>
     open().build({ base: 'python:3.12', cuda, onLine: () => {}, signal });
-  return { home, runtime, builds, images, open, build, [Symbol.asyncDispose]: () => home[Symbol.asyncDispose]() };
+  const place = {
+    home,
+    runtime,
+    builds,
+    images,
+    open,
+    build,
+    /** What a name is given to in place of what was asked for. */
+    tagging: undefined as (() => BuiltImage) | undefined,
+    [Symbol.asyncDispose]: () => home[Symbol.asyncDispose](),
+  };
+  return place;
 }
 
 const attemptOn = (gpus: string[], inputs = {}, resources = {}) =>
@@ -165,10 +181,20 @@ describe('an image with further packages', () => {
     expect((await withPackages(place, ['pandas'])).id).not.toBe(id);
   });
 
-  it('lies on the image for tasks, and on no other one that has its name', async () => {
+  it('lies on the image for tasks, whatever has come to have its name', async () => {
     await using place = await workplace();
     const { reference } = await place.build();
-    place.images.set(reference, { id: digest('f'), bytes: 1, layers: ['forged'] });
+    place.images.set(reference, { id: digest('f'), bytes: 1, layers: ['layer 1', 'forged'] });
+    const { id } = await withPackages(place, ['pandas']);
+    expect(place.images.get(id)?.layers).toEqual(['layer 1', 'layer 2']);
+    expect([...place.images.keys()].filter((name) => name.startsWith('trainyard-building'))).toEqual([]);
+  });
+
+  it('is refused where another layer has come in between', async () => {
+    await using place = await workplace();
+    const { id } = await place.build();
+    const runtime = place.images.get(id) ?? expect.fail();
+    place.tagging = () => ({ ...runtime, layers: [...runtime.layers, 'forged'] });
     await expect(withPackages(place, ['pandas'])).rejects.toMatchObject({ code: 'image_forged' });
   });
 

@@ -101,7 +101,7 @@ describe('the API', () => {
 
   it('lists tasks by type', async () => {
     const { tasks } = (await (await get('/api/tasks?filter_type=MACROTASK')).json()) as { tasks: { name: string }[] };
-    expect(tasks.map((task) => task.name)).toEqual(['heavy']);
+    expect(tasks.map((task) => task.name)).toEqual(['heavy', 'on_gpu']);
     expect((await get('/api/tasks?filter_type=BIG')).status).toBe(400);
   });
 
