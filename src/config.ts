@@ -14,7 +14,16 @@ export const environmentSchema = z.object({
     .min(1)
     .default('.trainyard')
     .describe('Folder for the journal, artifacts and environments'),
-  TRAINYARD_HOST: z.string().min(1).default('127.0.0.1').describe('Address to listen on; loopback only so far'),
+  TRAINYARD_HOST: z
+    .string()
+    .min(1)
+    .default('127.0.0.1')
+    .describe('Address to listen on; another one than loopback only with users (`trainyard user add`)'),
+  TRAINYARD_HOSTS: z
+    .string()
+    .transform((text) => text.split(',').map((name) => name.trim()))
+    .optional()
+    .describe('Names that the server answers to beside localhost, such as trainyard.example.org'),
   TRAINYARD_PORT: z.coerce
     .number()
     .int()
@@ -120,6 +129,8 @@ export interface Config {
   /** Absolute. */
   home: string;
   host: string;
+  /** Names that the server answers to beside loopback's. */
+  hosts: readonly string[];
   port: number;
   maxTasks: number;
   maxTasksAUser: number | undefined;
@@ -144,6 +155,12 @@ export interface Config {
 }
 
 const loopback = new Set(['127.0.0.1', '::1', 'localhost']);
+
+/** Whether nobody but this machine reaches an address. */
+export function isLoopback(host: string): boolean {
+  return loopback.has(host);
+}
+
 const defaultModel = 'gpt-5-mini';
 const passedToTasks = ['PATH', 'HOME', 'LANG', 'TMPDIR', 'HF_TOKEN', 'HF_ENDPOINT', 'HF_HOME', 'SSL_CERT_FILE'];
 const proxies = ['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'http_proxy', 'https_proxy', 'no_proxy'];
@@ -169,16 +186,12 @@ export function parseConfig(environment: NodeJS.ProcessEnv): Config {
     });
   }
   const values = parsed.data;
-  if (!loopback.has(values.TRAINYARD_HOST)) {
-    throw new UserError('not_loopback', `TRAINYARD_HOST is ${values.TRAINYARD_HOST}, but there are no logins yet.`, {
-      hint: 'Use 127.0.0.1, and reach it from elsewhere through an SSH tunnel.',
-    });
-  }
   const tools = Object.entries(environment).filter((entry): entry is [string, string] => entry[1] !== undefined);
   const forTasks = new Set([...passedToTasks, ...proxies]);
   return {
     home: resolve(values.TRAINYARD_HOME),
     host: values.TRAINYARD_HOST,
+    hosts: values.TRAINYARD_HOSTS ?? [],
     port: values.TRAINYARD_PORT,
     maxTasks: values.TRAINYARD_MAX_TASKS,
     maxTasksAUser: values.TRAINYARD_MAX_TASKS_PER_USER,

@@ -4,7 +4,12 @@ import Database from 'better-sqlite3';
 import { z } from 'zod';
 import { UserError } from './core/errors.ts';
 
-const serverSchema = z.object({ pid: z.int(), url: z.string() });
+const serverSchema = z.object({
+  pid: z.int(),
+  url: z.string(),
+  /** Who can read the file owns the home, and with it all there is: nothing more is asked of that one. */
+  secret: z.string().optional(),
+});
 /** Who serves a home folder, and where. */
 export type ServerAddress = z.infer<typeof serverSchema>;
 
@@ -35,7 +40,10 @@ export function lockInstance(home: string): InstanceLock {
   }
   const addressFile = join(home, 'server.json');
   return {
-    announce: (server) => writeFileSync(addressFile, JSON.stringify(server)),
+    announce(server) {
+      rmSync(addressFile, { force: true });
+      writeFileSync(addressFile, JSON.stringify(server), { mode: 0o600 });
+    },
     release() {
       rmSync(addressFile, { force: true });
       db.close();

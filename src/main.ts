@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -6,7 +7,7 @@ import { createNames } from '../agent/aliases.ts';
 import type { Agent, AgentOptions } from '../agent/index.ts';
 import { catalogue } from '../tasks/index.ts';
 import { registry } from '../tasks/registry.ts';
-import type { Config } from './config.ts';
+import { type Config, isLoopback } from './config.ts';
 import { type CheckedPipeline, inspectPipeline } from './core/check-pipeline.ts';
 import { type TaskError, UserError } from './core/errors.ts';
 import { suggestion } from './core/nearest-name.ts';
@@ -21,25 +22,32 @@ import { lockInstance } from './instance-lock.ts';
 import { createIsolation, type Isolation, runtimeDirectory } from './isolation.ts';
 import { readFreeDiskMib, readMachine, workplaceOf } from './machine.ts';
 import { tidyAttemptFolder } from './runners/attempt-folder.ts';
+import { createAccess } from './services/access.ts';
 import { createActions } from './services/actions.ts';
 import { type Assessment, assessPipeline, refuseWhatCannotRun } from './services/assessment.ts';
 import { createConversationService } from './services/conversations.ts';
 import { createEstimator, type Estimator } from './services/estimates.ts';
+import { createFeedService } from './services/feed.ts';
 import { createPipelineService } from './services/pipelines.ts';
 import type { Services } from './services/services.ts';
 import { createTaskService } from './services/tasks.ts';
+import { createUserService } from './services/users.ts';
 import { checkFile, openFile } from './sqlite-file.ts';
 import { createArtifactStore } from './store/artifact-store.ts';
 import { contentOf } from './store/content-of.ts';
 import { createVersions } from './task-versions.ts';
+import { createAuthentication } from './transports/authentication.ts';
 import { createHttpApp } from './transports/http.ts';
 import { listen } from './transports/listen.ts';
 import { addWebSocket } from './transports/ws.ts';
+import { openUserStore, type UserStore } from './users/user-store.ts';
 
 export interface App {
   services: Services;
   /** Where page and API are. */
   url: string;
+  /** What makes a request one of the home's owner. */
+  ownerSecret: string;
   /** Where heavy tasks run, as a sentence. */
   isolation: string;
   /** Pipelines that an earlier process left and this one goes on with. */
@@ -72,6 +80,9 @@ export async function startApp(config: Config, { catalogue, createIsolation }: P
   acquired.defer(() => lock.release());
   const journal = openFile(join(config.home, 'journal.sqlite'), 'the record of every run', openSqliteJournal);
   acquired.defer(() => journal.close());
+  const users = openFile(join(config.home, 'users.sqlite'), 'users, tokens and what they did', openUserStore);
+  acquired.defer(() => users.close());
+  refuseOpenDoor(config, users);
   const conversations = { file: join(config.home, 'conversations.sqlite'), loss: 'open questions and plans' };
   checkFile(conversations.file, conversations.loss);
   const store = createArtifactStore(join(config.home, 'artifacts'));
@@ -110,34 +121,55 @@ export async function startApp(config: Config, { catalogue, createIsolation }: P
   const agent = createPlanner(config, machine, {
     conversations,
     submit: async (pipeline, { userId, conversationId, idempotencyKey }) =>
-      pipelines.submit(pipeline, { userId }, { conversationId, idempotencyKey }),
+      pipelines.submit({ userId }, pipeline, { conversationId, idempotencyKey }),
     act: ({ name, args }, { userId }) => act(name, args, { userId }),
     assess: (pipeline) => assess(pipeline, machine, estimate),
   });
-  const services = { tasks, pipelines, conversations: createConversationService(agent, journal, logBug) };
+  const talks = createConversationService(agent, journal, logBug);
+  const services: Services = {
+    tasks,
+    pipelines,
+    conversations: talks,
+    feed: createFeedService(journal),
+    users: createUserService(users),
+  };
+  const servicesFor = createAccess(services, users.record);
+  const ownerSecret = randomBytes(32).toString('base64url');
   // The port is taken before anything is recovered, and requests wait until that is done.
   const recovered = Promise.withResolvers<void>();
   const http = createHttpApp({
-    services,
+    servicesFor,
+    authentication: createAuthentication(users, ownerSecret),
+    pausedBy: executor.pausedBy,
+    hosts: config.hosts,
     webDirectory: join(root, 'web'),
     version,
     ready: recovered.promise,
   });
-  addWebSocket(http, services, journal);
+  addWebSocket(http);
   const server = await listen(http, config.host, config.port);
   acquired.defer(() => server.close());
-  lock.announce({ pid: process.pid, url: server.url });
-  services.conversations.recover();
+  lock.announce({ pid: process.pid, url: server.url, secret: ownerSecret });
+  talks.recover();
   await executor.recover();
   recovered.resolve();
   const held = acquired.move();
   return {
     services,
     url: server.url,
+    ownerSecret,
     isolation: isolation.says,
     recovered: journal.pipelines({ state: 'running', limit: 1000 }).length,
     close: () => held.disposeAsync(),
   };
+}
+
+/** @throws UserError where others could reach a server that asks nobody who they are. */
+function refuseOpenDoor({ host }: Config, users: UserStore): void {
+  if (isLoopback(host) || users.hasUsers()) return;
+  throw new UserError('no_users', `TRAINYARD_HOST is ${host}, and nobody would be asked to log in.`, {
+    hint: 'Add a user with `trainyard user add NAME`, or listen on 127.0.0.1.',
+  });
 }
 
 /** The machine as far as tasks can have it. */

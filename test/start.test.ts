@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { parseConfig } from '../src/config.ts';
 import { openSqliteJournal } from '../src/executor/journal/sqlite-journal.ts';
 import { startApp } from '../src/main.ts';
+import { localUser } from '../src/services/local-user.ts';
 import { sayTo } from './agent/chat-socket.ts';
 import { says, startScriptedServer, streams } from './agent/scripted-server.ts';
 import { temporaryFolder } from './fakes/temporary-folder.ts';
@@ -82,11 +83,10 @@ describe('a start', () => {
     const path = join(home.path, 'ein Zuhause für дом');
     await mkdir(path);
     const app = await startApp(configFor(path));
-    const { pipeline_id } = app.services.pipelines.submit(
-      { nodes: [{ node_id: 'a', task_name: 'load_config' }] },
-      { userId: 'local' },
-    );
-    await expect.poll(() => app.services.pipelines.status(pipeline_id, { userId: 'local' }).state).toBe('succeeded');
+    const { pipeline_id } = app.services.pipelines.submit(localUser, {
+      nodes: [{ node_id: 'a', task_name: 'load_config' }],
+    });
+    await expect.poll(() => app.services.pipelines.status(localUser, pipeline_id).state).toBe('succeeded');
     await app.close();
   });
 });

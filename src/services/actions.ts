@@ -1,10 +1,11 @@
 import { z } from 'zod';
+import type { Caller } from '../core/caller.ts';
 import { UserError } from '../core/errors.ts';
 import type { JsonValue } from '../core/pipeline.ts';
 import { type Catalogue, taskTypeSchema } from '../core/task.ts';
 import type { RunComparison } from './compare-runs.ts';
 import { describeTaken } from './estimate-words.ts';
-import type { Caller, PipelineService, PipelineStatus, TaskStatus } from './pipelines.ts';
+import type { PipelineService, PipelineStatus, TaskStatus } from './pipelines.ts';
 import type { TaskService } from './tasks.ts';
 import { formatTable } from './text-table.ts';
 
@@ -14,55 +15,57 @@ export interface ActionResult {
   text: string;
 }
 
-/** Carries out a managerial task by name. @throws UserError for wrong arguments. */
-export type Act = (name: string, args: unknown, caller: Caller) => Promise<ActionResult>;
+type Owner = Pick<Caller, 'userId'>;
 
-type Handler = (args: Record<string, unknown>, caller: Caller) => ActionResult | Promise<ActionResult>;
+/** Carries out a managerial task by name. @throws UserError for wrong arguments. */
+export type Act = (name: string, args: unknown, caller: Owner) => Promise<ActionResult>;
+
+type Handler = (args: Record<string, unknown>, caller: Owner) => ActionResult | Promise<ActionResult>;
 
 export function createActions(catalogue: Catalogue, tasks: TaskService, pipelines: PipelineService): Act {
   const idOf = (args: Record<string, unknown>) => z.string().optional().parse(args.id);
   const handlers: Record<string, Handler> = {
-    list_tasks: ({ filter_type }) => {
-      const list = tasks.list(taskTypeSchema.optional().parse(filter_type));
+    list_tasks: ({ filter_type }, caller) => {
+      const list = tasks.list(caller, taskTypeSchema.optional().parse(filter_type));
       return answer(list, list.map((task) => `${task.name} (${task.task_type}): ${task.summary}.`).join('\n'));
     },
-    get_task_info: ({ task_name }) => {
-      const info = tasks.info(String(task_name));
+    get_task_info: ({ task_name }, caller) => {
+      const info = tasks.info(caller, String(task_name));
       return answer(info, `${info.name}: ${info.summary}.\n${inputLines(catalogue, info.name)}`);
     },
     submit_task: ({ task_name, inputs }, caller) => {
-      const submitted = pipelines.submitTask(String(task_name), inputs, caller);
+      const submitted = pipelines.submitTask(caller, String(task_name), inputs);
       return answer(submitted, `Submitted as ${submitted.pipeline_id}.`);
     },
     submit_pipeline: ({ pipeline }, caller) => {
-      const submitted = pipelines.submit(pipeline, caller);
+      const submitted = pipelines.submit(caller, pipeline);
       return answer(submitted, `Submitted as ${submitted.pipeline_id}.`);
     },
     get_status: (args, caller) => {
-      const status = pipelines.status(idOf(args), caller);
+      const status = pipelines.status(caller, idOf(args));
       return answer(status, describeStatus(status));
     },
     get_logs: async (args, caller) => {
-      const log = await pipelines.logs(idOf(args), caller);
+      const log = await pipelines.logs(caller, idOf(args));
       return answer(log, log.text === '' ? `${log.node_id} has written nothing to its log.` : log.text);
     },
     cancel: (args, caller) => {
-      const status = pipelines.cancel(idOf(args), caller);
+      const status = pipelines.cancel(caller, idOf(args));
       const over = status.state !== 'running';
       return answer(status, over ? `${status.pipeline_id} was over already.` : `Stopping ${status.pipeline_id}.`);
     },
     retry: (args, caller) => {
       const inputs = z.record(z.string(), z.json()).optional().parse(args.inputs);
       if (args.fresh === true) {
-        const status = pipelines.runAfresh(idOf(args), caller, inputs);
+        const status = pipelines.runAfresh(caller, idOf(args), inputs);
         return answer(status, `Every step runs anew, as ${status.pipeline_id}.`);
       }
-      const status = pipelines.retry(idOf(args), caller, inputs);
+      const status = pipelines.retry(caller, idOf(args), inputs);
       return answer(status, `${status.pipeline_id} goes on from what did not succeed.`);
     },
     compare_runs: (args, caller) => {
       const ids = z.array(z.string()).optional().parse(args.ids);
-      const comparison = pipelines.compare(ids, caller);
+      const comparison = pipelines.compare(caller, ids);
       return answer(comparison, describeComparison(comparison));
     },
   };

@@ -1,7 +1,9 @@
+import type { Caller } from '../core/caller.ts';
 import { toTaskError, UserError } from '../core/errors.ts';
 import type { Reply } from '../core/reply.ts';
 import type { Journal } from '../executor/journal/journal.ts';
-import type { Caller } from './pipelines.ts';
+
+type Owner = Pick<Caller, 'userId'>;
 
 interface Who {
   userId: string;
@@ -27,9 +29,12 @@ export interface SendOptions {
  */
 export interface ConversationService {
   /** @throws UserError for an empty or overlong message. */
-  send(text: string, conversationId: string, caller: Caller, options?: SendOptions): Promise<Reply>;
+  send(caller: Owner, conversationId: string, text: string, options?: SendOptions): Promise<Reply>;
   /** Answers an open question with the values of its fields, by `node.input` or `input`. */
-  answer(questionId: string, values: Record<string, string>, conversationId: string, caller: Caller): Promise<Reply>;
+  answer(caller: Owner, conversationId: string, questionId: string, values: Record<string, string>): Promise<Reply>;
+}
+
+export interface RecoverableConversations extends ConversationService {
   /** Replies to messages that an earlier process took and did not live to answer. */
   recover(): void;
 }
@@ -41,7 +46,7 @@ export function createConversationService(
   agent: MessageProcessor,
   journal: Journal,
   onBug: (error: unknown) => void,
-): ConversationService {
+): RecoverableConversations {
   async function converse(
     text: string,
     { userId, conversationId }: Who,
@@ -64,7 +69,7 @@ export function createConversationService(
   }
 
   return {
-    async send(text, conversationId, { userId }, { messageId, onText } = {}) {
+    async send({ userId }, conversationId, text, { messageId, onText } = {}) {
       if (text.trim() === '') throw new UserError('empty_message', 'The message is empty.');
       if (text.length > longestMessage) {
         throw new UserError('message_too_long', `A message has at most ${longestMessage} characters.`);
@@ -75,7 +80,7 @@ export function createConversationService(
       );
     },
 
-    async answer(questionId, values, conversationId, { userId }) {
+    async answer({ userId }, conversationId, questionId, values) {
       const who = { userId, conversationId };
       const text = Object.entries(values).map(([name, value]) => `${name}: ${value}`);
       return converse(text.join(', '), who, undefined, () => agent.answerQuestion(questionId, values, who));

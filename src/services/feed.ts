@@ -1,3 +1,4 @@
+import type { Caller } from '../core/caller.ts';
 import type { Frame } from '../core/events.ts';
 import type { Journal } from '../executor/journal/journal.ts';
 
@@ -11,13 +12,38 @@ export interface FeedOptions {
   signal: AbortSignal;
 }
 
+/** The frames of a caller's pipelines and conversations, and of nobody else's. */
+export interface FeedService {
+  follow(caller: Pick<Caller, 'userId'>, options: FeedOptions): Promise<void>;
+}
+
 const pageSize = 256;
+const ownersKept = 1000;
+
+export function createFeedService(journal: Journal): FeedService {
+  /** Of pipelines, which never change theirs. */
+  const owners = new Map<string, string | undefined>();
+
+  function ownerOf(frame: Frame): string | undefined {
+    if ('user_id' in frame) return frame.user_id;
+    if (owners.has(frame.pipeline_id)) return owners.get(frame.pipeline_id);
+    if (owners.size >= ownersKept) owners.clear();
+    const owner = journal.pipeline(frame.pipeline_id)?.user_id;
+    owners.set(frame.pipeline_id, owner);
+    return owner;
+  }
+
+  return {
+    follow: ({ userId }, { send, ...options }) =>
+      followFrames(journal, { ...options, send: (frame) => (ownerOf(frame) === userId ? send(frame) : undefined) }),
+  };
+}
 
 /**
  * Sends every frame of the journal from a point on, in order and once, until the signal aborts. It reads
  * page by page what the journal holds, so that memory stays bounded however slow the reader is.
  */
-export async function followFrames(journal: Journal, { after, send, signal, ...filter }: FeedOptions): Promise<void> {
+async function followFrames(journal: Journal, { after, send, signal, ...filter }: FeedOptions): Promise<void> {
   let wake = () => {};
   const stopListening = journal.onAppend(() => wake());
   const onAbort = () => wake();

@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Caller } from '../core/caller.ts';
 import { type CheckedPipeline, checkPipeline, isTooDeep } from '../core/check-pipeline.ts';
 import { type TaskError, UserError } from '../core/errors.ts';
 import type { Estimate } from '../core/estimate.ts';
@@ -50,33 +51,29 @@ export interface PipelineStatus {
   tasks: TaskStatus[];
 }
 
-/** Where a caller stands: every operation sees that user's pipelines alone. */
-export interface Caller {
-  userId: string;
-}
+/** Whose pipelines an operation is about: every one sees those of its caller alone. */
+type Owner = Pick<Caller, 'userId'>;
 
 /** Operations on pipelines, the same for every transport. An id is a pipeline's or one of its task runs'. */
 export interface PipelineService {
   /** @throws UserError with every fault, or for what this machine cannot run. */
-  submit(pipeline: unknown, caller: Caller, options?: Omit<SubmitRequest, 'userId' | 'admit'>): Submitted;
-  submitTask(taskName: string, inputs: unknown, caller: Caller): Submitted;
-  list(caller: Caller): PipelineSummary[];
-  /** Why nothing goes on at the moment, such as a full disk. */
-  pausedBy(): TaskError | undefined;
+  submit(caller: Owner, pipeline: unknown, options?: Omit<SubmitRequest, 'userId' | 'admit'>): Submitted;
+  submitTask(caller: Owner, taskName: string, inputs: unknown): Submitted;
+  list(caller: Owner): PipelineSummary[];
   /** Of the latest pipeline when no id is given. @throws UserError `unknown_pipeline`. */
-  status(id: string | undefined, caller: Caller): PipelineStatus;
-  cancel(id: string | undefined, caller: Caller): PipelineStatus;
+  status(caller: Owner, id?: string): PipelineStatus;
+  cancel(caller: Owner, id?: string): PipelineStatus;
   /**
    * Goes on from what did not succeed. `inputs` are other values for it: each goes to the failed nodes that take
    * it, else to the nodes that wait. @throws UserError where none takes one, or for a value that does not fit.
    */
-  retry(id: string | undefined, caller: Caller, inputs?: Record<string, JsonValue>): PipelineStatus;
+  retry(caller: Owner, id?: string, inputs?: Record<string, JsonValue>): PipelineStatus;
   /** The same pipeline as another one, with no result of an earlier run, and with other values where some are given. */
-  runAfresh(id: string | undefined, caller: Caller, inputs?: Record<string, JsonValue>): PipelineStatus;
+  runAfresh(caller: Owner, id?: string, inputs?: Record<string, JsonValue>): PipelineStatus;
   /** Two pipelines or more side by side; by default the caller's last two. */
-  compare(ids: readonly string[] | undefined, caller: Caller): RunComparison;
+  compare(caller: Owner, ids?: readonly string[]): RunComparison;
   /** The last lines of a task run's log; of a pipeline, of the node that failed or ran last. */
-  logs(id: string | undefined, caller: Caller): Promise<{ task_id: string; node_id: string; text: string }>;
+  logs(caller: Owner, id?: string): Promise<{ task_id: string; node_id: string; text: string }>;
 }
 
 export interface PipelineServiceOptions {
@@ -96,7 +93,7 @@ export function createPipelineService(options: PipelineServiceOptions): Pipeline
   const { catalogue, executor, journal, admit, fullName } = options;
 
   /** What is not the caller's is as if it did not exist. */
-  function runOf(id: string | undefined, { userId }: Caller): PipelineRun {
+  function runOf(id: string | undefined, { userId }: Owner): PipelineRun {
     const pipelineId = id === undefined ? latestOf(userId) : (journal.pipelineOfTask(id) ?? id);
     const summary = journal.pipeline(pipelineId);
     const run = summary?.user_id === userId ? executor.run(pipelineId) : undefined;
@@ -118,28 +115,27 @@ export function createPipelineService(options: PipelineServiceOptions): Pipeline
   }
 
   return {
-    submit(pipeline, { userId }, request) {
+    submit({ userId }, pipeline, request) {
       const checked = checkPipeline(withFullNames(pipeline, fullName), catalogue);
       refuseReservedId(checked.pipeline.pipeline_id);
       return executor.submit(checked, { userId, ...request, admit: () => admit(checked) });
     },
 
-    submitTask(taskName, inputs, caller) {
+    submitTask(caller, taskName, inputs) {
       const node = { node_id: taskName, task_name: taskName, inputs };
-      return this.submit({ name: taskName, nodes: [node] }, caller);
+      return this.submit(caller, { name: taskName, nodes: [node] });
     },
 
-    pausedBy: executor.pausedBy,
     list: ({ userId }) => journal.pipelines({ userId, limit: listLimit }),
-    status: (id, caller) => statusOf(runOf(id, caller), executor),
+    status: (caller, id) => statusOf(runOf(id, caller), executor),
 
-    cancel(id, caller) {
+    cancel(caller, id) {
       const run = runOf(id, caller);
       executor.cancel(run.pipeline_id, caller.userId);
       return statusOf(run, executor);
     },
 
-    retry(id, caller, inputs = {}) {
+    retry(caller, id, inputs = {}) {
       const run = runOf(id, caller);
       const open = toBeRun(run);
       const others = inputsByNode(open, namesWrittenOut(inputs, fullName));
@@ -152,21 +148,21 @@ export function createPipelineService(options: PipelineServiceOptions): Pipeline
       return statusOf(runOf(run.pipeline_id, caller), executor);
     },
 
-    runAfresh(id, caller, inputs = {}) {
+    runAfresh(caller, id, inputs = {}) {
       const { checked, conversation_id: conversationId, tasks } = runOf(id, caller);
       const others = inputsByNode([...tasks.values()], namesWrittenOut(inputs, fullName)) ?? {};
       const { pipeline_id: _, ...pipeline } = overrideInputs(checked.pipeline, others);
-      const submitted = this.submit(withoutReuse(pipeline), caller, { conversationId });
-      return this.status(submitted.pipeline_id, caller);
+      const submitted = this.submit(caller, withoutReuse(pipeline), { conversationId });
+      return this.status(caller, submitted.pipeline_id);
     },
 
-    compare(ids, caller) {
+    compare(caller, ids) {
       const chosen = ids ?? lastTwoOf(caller.userId);
       if (chosen.length > 1) return compareRuns(chosen.map((id) => runOf(id, caller)));
       throw new UserError('nothing_to_compare', 'There are no two pipelines to compare yet.');
     },
 
-    async logs(id, caller) {
+    async logs(caller, id) {
       const run = runOf(id, caller);
       const task = [...run.tasks.values()].find(({ task_id }) => task_id === id) ?? mostTelling(run);
       if (task?.attemptId === undefined) throw new UserError('no_log', 'Nothing of it has started yet.');

@@ -19,19 +19,19 @@ export interface TaskInfo extends TaskSummary {
   exactly_one_of: readonly (readonly [string, string])[];
 }
 
-/** What is known of the tasks that exist. */
+/** What is known of the tasks that exist: the same for everybody. */
 export interface TaskService {
-  list(filterType?: TaskType): TaskSummary[];
+  list(caller: unknown, filterType?: TaskType): TaskSummary[];
   /** @throws UserError `unknown_task` with the nearest name. */
-  info(name: string): TaskInfo;
+  info(caller: unknown, name: string): TaskInfo;
 }
 
 export function createTaskService(catalogue: Catalogue): TaskService {
   return {
-    list: (filterType) =>
+    list: (_caller, filterType) =>
       [...catalogue.values()].filter((task) => filterType === undefined || task.type === filterType).map(summarize),
 
-    info(name) {
+    info(_caller, name) {
       const task = catalogue.get(name);
       if (task === undefined) {
         throw new UserError('unknown_task', `There is no task "${name}".${suggestion(name, [...catalogue.keys()])}`);

@@ -30,25 +30,32 @@ const reconnectMs = 500;
 
 export async function openClient(config: Config): Promise<Client> {
   const running = await findServer(config.home);
-  if (running !== undefined) return clientOf(running.url, false, async () => {});
+  if (running !== undefined) return clientOf(running, false, async () => {});
   const app = await startApp({ ...config, port: 0 });
-  return clientOf(app.url, true, app.close);
+  return clientOf({ url: app.url, secret: app.ownerSecret }, true, app.close);
 }
 
-function clientOf(url: string, embedded: boolean, close: () => Promise<void>): Client {
+interface Address {
+  url: string;
+  secret?: string | undefined;
+}
+
+function clientOf(address: Address, embedded: boolean, close: () => Promise<void>): Client {
+  const { url } = address;
+  const headers = authorizationOf(address);
   return {
     url,
     embedded,
-    get: (path) => request(`${url}${path}`, {}),
+    get: (path) => request(`${url}${path}`, { headers }),
     post: (path, body) =>
       request(`${url}${path}`, {
         method: 'POST',
-        headers: { 'content-type': 'application/json' },
+        headers: { ...headers, 'content-type': 'application/json' },
         body: JSON.stringify(body),
       }),
 
     async converse(conversationId, signal) {
-      const feed = subscribe(url, { conversation_id: conversationId }, signal);
+      const feed = subscribe(address, { conversation_id: conversationId }, signal);
       await feed.connected;
       return {
         frames: feed.frames,
@@ -56,7 +63,7 @@ function clientOf(url: string, embedded: boolean, close: () => Promise<void>): C
       };
     },
 
-    watch: (pipelineId, signal) => subscribe(url, { pipeline_id: pipelineId }, signal).frames,
+    watch: (pipelineId, signal) => subscribe(address, { pipeline_id: pipelineId }, signal).frames,
     [Symbol.asyncDispose]: close,
   };
 }
@@ -75,13 +82,18 @@ async function request<T>(url: string, init: RequestInit): Promise<T> {
   });
 }
 
+function authorizationOf({ secret }: Address): Record<string, string> {
+  return secret === undefined ? {} : { authorization: `Bearer ${secret}` };
+}
+
 /** Frames over a socket that is opened again whenever it breaks, from the last frame seen. */
-function subscribe(url: string, filter: Record<string, string>, signal: AbortSignal) {
+function subscribe(address: Address, filter: Record<string, string>, signal: AbortSignal) {
   let seen = 0;
   let connection = connect();
 
   function connect() {
-    const socket = new WebSocket(url.replace(/^http/, 'ws').concat('/ws'));
+    const url = address.url.replace(/^http/, 'ws').concat('/ws');
+    const socket = new WebSocket(url, { headers: authorizationOf(address) });
     socket.once('open', () => socket.send(JSON.stringify({ type: 'subscribe', after: seen, ...filter })));
     socket.on('error', () => socket.terminate());
     return { socket, messages: on(socket, 'message', { signal, close: ['close'] }) };

@@ -9,6 +9,7 @@ import type { PipelineSummary } from '../executor/journal/journal.ts';
 import { readMachine } from '../machine.ts';
 import { createPlanner, startApp } from '../main.ts';
 import { describeStatus } from '../services/actions.ts';
+import { localUser } from '../services/local-user.ts';
 import type { PipelineStatus } from '../services/pipelines.ts';
 import type { TaskInfo, TaskSummary } from '../services/tasks.ts';
 import { formatTable } from '../services/text-table.ts';
@@ -255,7 +256,7 @@ export async function tasks(name: string | undefined, context: CommandContext): 
   const { createTaskService } = await import('../services/tasks.ts');
   const { catalogue } = await import('../../tasks/index.ts');
   const service = createTaskService(catalogue);
-  const found: TaskSummary[] | TaskInfo = name === undefined ? service.list() : service.info(name);
+  const found: TaskSummary[] | TaskInfo = name === undefined ? service.list(localUser) : service.info(localUser, name);
   if (context.json) context.print(found);
   else context.say(Array.isArray(found) ? taskTable(found) : taskLines(found));
   return exitCodes.succeeded;

@@ -1,33 +1,45 @@
 import { join } from 'node:path';
 import { serveStatic } from '@hono/node-server/serve-static';
-import { type Context, Hono } from 'hono';
+import { type Context, Hono, type MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
+import { deleteCookie, setCookie } from 'hono/cookie';
 import { HTTPException } from 'hono/http-exception';
 import { secureHeaders } from 'hono/secure-headers';
 import { z } from 'zod';
-import { RetryableError, UserError } from '../core/errors.ts';
+import type { Caller } from '../core/caller.ts';
+import { RetryableError, type TaskError, UserError } from '../core/errors.ts';
 import { taskTypeSchema } from '../core/task.ts';
-import { localUser } from '../services/local-user.ts';
-import type { Services } from '../services/services.ts';
+import type { UserServices } from '../services/access.ts';
+import { newTokenSchema, newUserSchema, userChangeSchema } from '../services/users.ts';
+import { type Authentication, type Credentials, sessionCookie } from './authentication.ts';
 import { clientError } from './client-error.ts';
 import { refuseForeigners } from './same-site.ts';
 
 const largestBody = 16 * 2 ** 20;
 
 export interface HttpOptions {
-  services: Services;
+  /** The services as a caller has them. */
+  servicesFor: (caller: Caller) => UserServices;
+  authentication: Authentication;
+  /** Why nothing goes on at the moment, such as a full disk. */
+  pausedBy: () => TaskError | undefined;
   /** Folder of the page's files. */
   webDirectory: string;
   version: string;
   /** Settles when what an earlier process left is taken up; requests wait for it. */
   ready: Promise<void>;
+  /** Names that the server is called by, beside those of loopback. */
+  hosts?: readonly string[];
 }
 
-/** The routes of page and API. Each translates to one operation of a service. */
-export function createHttpApp({ services, webDirectory, version, ready }: HttpOptions): Hono {
-  const { tasks, pipelines, conversations } = services;
-  const app = new Hono();
-  app.use(refuseForeigners());
+/** Routes that know who asks: `c.var.mine` are the services as the caller has them. */
+export type ApiEnv = { Variables: { mine: UserServices } };
+
+/** The routes of page and API. Each translates to one operation of a service, as the caller has it. */
+export function createHttpApp(options: HttpOptions): Hono<ApiEnv> {
+  const { servicesFor, authentication, pausedBy, webDirectory, version, ready, hosts = [] } = options;
+  const app = new Hono<ApiEnv>();
+  app.use(refuseForeigners(hosts));
   app.use((_, next) => ready.then(next));
   app.use(
     secureHeaders({
@@ -39,38 +51,74 @@ export function createHttpApp({ services, webDirectory, version, ready }: HttpOp
   app.notFound((c) => c.json({ error: { code: 'not_found', message: `There is nothing at ${c.req.path}.` } }, 404));
 
   app.get('/healthz', (c) => {
-    const reason = pipelines.pausedBy();
+    const reason = pausedBy();
     return c.json({ status: reason === undefined ? 'ok' : 'paused', version, ...(reason && { reason }) });
   });
+
+  app.post('/api/session', async (c) => {
+    const { name, password } = parseBody(loginSchema, await readJson(c));
+    const session = await authentication.logIn(name, password);
+    setCookie(c, sessionCookie, session, { ...cookieOptions, secure: isEncrypted(c) });
+    return c.json(servicesFor(authentication.callerOf({ cookie: `${sessionCookie}=${session}` })).users.me(), 201);
+  });
+  app.delete('/api/session', (c) => {
+    authentication.logOut(credentialsOf(c));
+    deleteCookie(c, sessionCookie, cookieOptions);
+    return c.body(null, 204);
+  });
+
+  // What follows asks who is there first; so does the socket.
+  const authenticate: MiddlewareHandler<ApiEnv> = (c, next) => {
+    c.set('mine', servicesFor(authentication.callerOf(credentialsOf(c))));
+    return next();
+  };
+  app.use('/api/*', authenticate);
+  app.use('/ws', authenticate);
+
+  app.get('/api/me', (c) => c.json(c.var.mine.users.me()));
+  app.get('/api/users', (c) => c.json({ users: c.var.mine.users.list() }));
+  app.post('/api/users', async (c) =>
+    c.json(await c.var.mine.users.add(parseBody(newUserSchema, await readJson(c))), 201),
+  );
+  app.patch('/api/users/:name', async (c) =>
+    c.json(await c.var.mine.users.change(c.req.param('name'), parseBody(userChangeSchema, await readJson(c)))),
+  );
+  app.get('/api/tokens', (c) => c.json({ tokens: c.var.mine.users.tokens() }));
+  app.post('/api/tokens', async (c) =>
+    c.json(c.var.mine.users.createToken(parseBody(newTokenSchema, await readJson(c))), 201),
+  );
+  app.delete('/api/tokens/:id', (c) => c.json(c.var.mine.users.revokeToken(c.req.param('id'))));
+  app.get('/api/audit', (c) => c.json({ entries: c.var.mine.users.audit({ before: numberIn(c, 'before') }) }));
+
   app.get('/api/tasks', (c) => {
     const type = c.req.query('filter_type');
-    return c.json({ tasks: tasks.list(type === undefined ? undefined : parseType(type)) });
+    return c.json({ tasks: c.var.mine.tasks.list(type === undefined ? undefined : parseType(type)) });
   });
-  app.get('/api/tasks/:name', (c) => c.json(tasks.info(c.req.param('name'))));
-  app.get('/api/pipelines', (c) => c.json({ pipelines: pipelines.list(localUser) }));
+  app.get('/api/tasks/:name', (c) => c.json(c.var.mine.tasks.info(c.req.param('name'))));
+  app.get('/api/pipelines', (c) => c.json({ pipelines: c.var.mine.pipelines.list() }));
   app.post('/api/pipelines', async (c) => {
     const key = c.req.header('idempotency-key');
-    const submitted = pipelines.submit(await readJson(c), localUser, key === undefined ? {} : { idempotencyKey: key });
+    const submitted = c.var.mine.pipelines.submit(await readJson(c), key === undefined ? {} : { idempotencyKey: key });
     return c.json(submitted, 201);
   });
-  app.get('/api/pipelines/latest', (c) => c.json(pipelines.status(undefined, localUser)));
-  app.get('/api/pipelines/:id', (c) => c.json(pipelines.status(c.req.param('id'), localUser)));
-  app.post('/api/pipelines/:id/cancel', (c) => c.json(pipelines.cancel(c.req.param('id'), localUser)));
+  app.get('/api/pipelines/latest', (c) => c.json(c.var.mine.pipelines.status()));
+  app.get('/api/pipelines/:id', (c) => c.json(c.var.mine.pipelines.status(c.req.param('id'))));
+  app.post('/api/pipelines/:id/cancel', (c) => c.json(c.var.mine.pipelines.cancel(c.req.param('id'))));
   app.post('/api/pipelines/:id/retry', async (c) => {
     const { inputs, fresh } = parseBody(retrySchema, await readOptionalJson(c));
-    const again = fresh ? pipelines.runAfresh : pipelines.retry;
-    return c.json(again.call(pipelines, c.req.param('id'), localUser, inputs));
+    const { runAfresh, retry } = c.var.mine.pipelines;
+    return c.json((fresh ? runAfresh : retry)(c.req.param('id'), inputs));
   });
-  app.get('/api/pipelines/:id/log', async (c) => c.json(await pipelines.logs(c.req.param('id'), localUser)));
+  app.get('/api/pipelines/:id/log', async (c) => c.json(await c.var.mine.pipelines.logs(c.req.param('id'))));
   app.post('/api/conversations/:id/messages', async (c) => {
     checkConversationId(c.req.param('id'));
     const { text, message_id: messageId } = parseBody(messageSchema, await readJson(c));
-    return c.json(await conversations.send(text, c.req.param('id'), localUser, { messageId }));
+    return c.json(await c.var.mine.conversations.send(c.req.param('id'), text, { messageId }));
   });
   app.post('/api/conversations/:id/answers', async (c) => {
     checkConversationId(c.req.param('id'));
     const { question_id: questionId, values } = parseBody(answerSchema, await readJson(c));
-    return c.json(await conversations.answer(questionId, values, c.req.param('id'), localUser));
+    return c.json(await c.var.mine.conversations.answer(c.req.param('id'), questionId, values));
   });
 
   // A browser asks each time whether a file has changed, so that it never mixes two versions.
@@ -81,6 +129,26 @@ export function createHttpApp({ services, webDirectory, version, ready }: HttpOp
   return app;
 }
 
+const cookieOptions = { httpOnly: true, sameSite: 'Strict', path: '/', maxAge: 14 * 24 * 3600 } as const;
+
+/** Behind a proxy that speaks TLS, the cookie is for that alone. */
+function isEncrypted(c: Context): boolean {
+  return c.req.header('x-forwarded-proto') === 'https' || new URL(c.req.url).protocol === 'https:';
+}
+
+function credentialsOf(c: Context): Credentials {
+  return { authorization: c.req.header('authorization'), cookie: c.req.header('cookie') };
+}
+
+function numberIn(c: Context, name: string): number | undefined {
+  const written = c.req.query(name);
+  if (written === undefined) return undefined;
+  const number = Number(written);
+  if (Number.isSafeInteger(number) && number >= 0) return number;
+  throw new UserError('wrong_input', `${name} is a whole number.`);
+}
+
+const loginSchema = z.strictObject({ name: z.string().max(100), password: z.string().max(1000) });
 const messageSchema = z.object({ text: z.string(), message_id: z.string().max(200).optional() });
 const retrySchema = z.strictObject({
   inputs: z.record(z.string(), z.json()).optional(),
@@ -130,7 +198,15 @@ function tooLarge(c: Context): Response {
 
 const retryAfterSeconds = 5;
 
-const statusOfCode: Record<string, 404 | 409> = {
+const statusOfCode: Record<string, 401 | 403 | 404 | 409 | 429> = {
+  unauthenticated: 401,
+  wrong_login: 401,
+  forbidden: 403,
+  too_many_logins: 429,
+  unknown_user: 404,
+  unknown_token: 404,
+  user_exists: 409,
+  last_admin: 409,
   unknown_pipeline: 404,
   unknown_task: 404,
   no_pipelines: 404,
@@ -148,5 +224,5 @@ function sendError(error: Error, c: Context): Response {
     return c.json({ error: clientError(error) }, 503, { 'retry-after': String(retryAfterSeconds) });
   }
   const status = error instanceof UserError ? (statusOfCode[error.code] ?? 400) : 500;
-  return c.json({ error: clientError(error) }, status);
+  return c.json({ error: clientError(error) }, status, status === 401 ? { 'www-authenticate': 'Bearer' } : {});
 }

@@ -6,7 +6,11 @@ import { UserError } from '../core/errors.ts';
 const largestMessage = 2 ** 20;
 
 /** @throws UserError `port_taken` where the port cannot be had. */
-export function listen(app: Hono, host: string, port: number): Promise<{ url: string; close: () => void }> {
+export function listen(
+  app: { fetch: Hono['fetch'] },
+  host: string,
+  port: number,
+): Promise<{ url: string; close: () => void }> {
   return new Promise((resolve, reject) => {
     const sockets = new WebSocketServer({ noServer: true, maxPayload: largestMessage });
     const server = serve(

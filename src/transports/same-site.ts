@@ -3,17 +3,20 @@ import type { MiddlewareHandler } from 'hono';
 const loopbackNames = new Set(['127.0.0.1', 'localhost', '[::1]']);
 
 /**
- * Refuses requests that a foreign web page could have made: a Host that is not this machine's (DNS
+ * Refuses requests that a foreign web page could have made: a Host that is none of this server's names (DNS
  * rebinding), and an Origin other than our own page's. Stands before the upgrade to WebSocket, too.
+ * @param names what the server is called beside loopback's names.
  */
-export function refuseForeigners(): MiddlewareHandler {
+export function refuseForeigners(names: readonly string[] = []): MiddlewareHandler {
+  const known = new Set([...loopbackNames, ...names.map((name) => name.toLowerCase())]);
   return async (c, next) => {
     const host = c.req.header('host') ?? '';
-    if (!loopbackNames.has(hostName(host))) {
-      return c.json({ error: { code: 'foreign_host', message: 'This server answers on loopback alone.' } }, 403);
+    if (!known.has(hostName(host))) {
+      const message = 'This server is not called that. TRAINYARD_HOSTS names what it answers to beside loopback.';
+      return c.json({ error: { code: 'foreign_host', message } }, 403);
     }
     const origin = c.req.header('origin');
-    if (origin !== undefined && origin !== `http://${host}`) {
+    if (origin !== undefined && origin !== `http://${host}` && origin !== `https://${host}`) {
       return c.json({ error: { code: 'foreign_origin', message: 'Requests from other pages are refused.' } }, 403);
     }
     return next();

@@ -1,12 +1,9 @@
 import { upgradeWebSocket } from '@hono/node-server';
-import type { Hono } from 'hono';
+import type { Context, Hono } from 'hono';
 import type { WebSocket } from 'ws';
 import { z } from 'zod';
-import type { Journal } from '../executor/journal/journal.ts';
-import { followFrames } from '../services/feed.ts';
-import { localUser } from '../services/local-user.ts';
-import type { Services } from '../services/services.ts';
 import { clientError } from './client-error.ts';
+import type { ApiEnv } from './http.ts';
 
 /**
  * What a client sends. Answers to messages come as `reply_sent` frames of the conversation; while a model writes
@@ -31,11 +28,12 @@ export const clientMessageSchema = z.discriminatedUnion('type', [
 const congestedBytes = 2 ** 20;
 const pingMs = 30_000;
 
-/** Chat messages in, frames of the journal out. */
-export function addWebSocket(app: Hono, services: Services, journal: Journal): void {
+/** Chat messages in, frames of the journal out. Who has come in by then stays who it was. */
+export function addWebSocket(app: Hono<ApiEnv>): void {
   app.get(
     '/ws',
-    upgradeWebSocket(() => {
+    upgradeWebSocket((c) => {
+      const { conversations, feed } = (c as Context<ApiEnv>).var.mine;
       let subscription = new AbortController();
       let ping: NodeJS.Timeout | undefined;
 
@@ -46,13 +44,15 @@ export function addWebSocket(app: Hono, services: Services, journal: Journal): v
         subscription.abort();
         subscription = new AbortController();
         const { signal } = subscription;
-        followFrames(journal, {
-          after: request.after,
-          signal,
-          send: (frame) => sendFrame(socket, JSON.stringify(frame)),
-          ...(request.conversation_id !== undefined && { conversationId: request.conversation_id }),
-          ...(request.pipeline_id !== undefined && { pipelineId: request.pipeline_id }),
-        }).catch(() => socket.terminate());
+        feed
+          .follow({
+            after: request.after,
+            signal,
+            send: (frame) => sendFrame(socket, JSON.stringify(frame)),
+            ...(request.conversation_id !== undefined && { conversationId: request.conversation_id }),
+            ...(request.pipeline_id !== undefined && { pipelineId: request.pipeline_id }),
+          })
+          .catch(() => socket.terminate());
       }
 
       async function receive(socket: WebSocket, data: unknown): Promise<void> {
@@ -66,7 +66,7 @@ export function addWebSocket(app: Hono, services: Services, journal: Journal): v
         const onText = (piece: string) =>
           socket.send(JSON.stringify({ type: 'reply_text', conversation_id, message_id, text: piece }), ignoreClosed);
         try {
-          await services.conversations.send(text, conversation_id, localUser, { messageId: message_id, onText });
+          await conversations.send(conversation_id, text, { messageId: message_id, onText });
         } catch (error) {
           socket.send(JSON.stringify({ type: 'error', message_id, error: clientError(error) }));
         }

@@ -41,7 +41,7 @@ afterEach(async () => {
 async function run(inputs: object): Promise<string> {
   const node = (node_id: string, more: object) => ({ node_id, task_name: 'heavy', inputs: more });
   const nodes = [node('first', {}), { ...node('tune', inputs), input_mappings: { 'first.model_id': 'model_id' } }];
-  const { pipeline_id } = pipelines.submit({ nodes }, ann);
+  const { pipeline_id } = pipelines.submit(ann, { nodes });
   await workshop.frame(pipeline_id, 'pipeline_finished');
   return pipeline_id;
 }

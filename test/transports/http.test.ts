@@ -2,17 +2,23 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Hono } from 'hono';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createAccess } from '../../src/services/access.ts';
 import { createConversationService } from '../../src/services/conversations.ts';
+import { createFeedService } from '../../src/services/feed.ts';
 import { createPipelineService } from '../../src/services/pipelines.ts';
 import { createTaskService } from '../../src/services/tasks.ts';
-import { createHttpApp } from '../../src/transports/http.ts';
+import { createUserService } from '../../src/services/users.ts';
+import { createAuthentication } from '../../src/transports/authentication.ts';
+import { type ApiEnv, createHttpApp } from '../../src/transports/http.ts';
+import { openUserStore, type UserStore } from '../../src/users/user-store.ts';
 import { fakeCatalogue } from '../fakes/tasks.ts';
 import { temporaryFolder } from '../fakes/temporary-folder.ts';
 import { openWorkshop, type Workshop } from '../fakes/workshop.ts';
 
 let home: Awaited<ReturnType<typeof temporaryFolder>>;
 let workshop: Workshop;
-let app: Hono;
+let app: Hono<ApiEnv>;
+let users: UserStore;
 let bugs: unknown[];
 
 beforeEach(async () => {
@@ -31,18 +37,24 @@ beforeEach(async () => {
   const webDirectory = join(home.path, 'web');
   await mkdir(webDirectory);
   await writeFile(join(webDirectory, 'index.html'), '<title>page</title>');
+  users = openUserStore(join(home.path, 'users.sqlite'));
+  const services = {
+    tasks: createTaskService(fakeCatalogue),
+    pipelines: createPipelineService({
+      catalogue: fakeCatalogue,
+      executor,
+      journal,
+      admit: () => ({}),
+      fullName: () => undefined,
+    }),
+    conversations: createConversationService(echo, journal, (error) => bugs.push(error)),
+    feed: createFeedService(journal),
+    users: createUserService(users),
+  };
   app = createHttpApp({
-    services: {
-      tasks: createTaskService(fakeCatalogue),
-      pipelines: createPipelineService({
-        catalogue: fakeCatalogue,
-        executor,
-        journal,
-        admit: () => ({}),
-        fullName: () => undefined,
-      }),
-      conversations: createConversationService(echo, journal, (error) => bugs.push(error)),
-    },
+    servicesFor: createAccess(services, users.record),
+    authentication: createAuthentication(users),
+    pausedBy: executor.pausedBy,
     webDirectory,
     version: 'test',
     ready: Promise.resolve(),
@@ -51,6 +63,7 @@ beforeEach(async () => {
 
 afterEach(async () => {
   await workshop.close();
+  users.close();
   await home[Symbol.asyncDispose]();
 });
 
