@@ -6,6 +6,7 @@ import { type CommandContext, exitCodes } from './terminal/context.ts';
 import { demo } from './terminal/demo.ts';
 import { doctor } from './terminal/doctor.ts';
 import { buildImage } from './terminal/image.ts';
+import { tokenCommand, userCommand } from './terminal/users.ts';
 
 const usage = `Trainyard turns a sentence into a running ML pipeline.
 
@@ -20,6 +21,10 @@ const usage = `Trainyard turns a sentence into a running ML pipeline.
   trainyard tasks [NAME]               what tasks there are, or one of them
   trainyard image build                make the image that tasks run in (TRAINYARD_ISOLATION=docker)
       --cuda VERSION                   PyTorch's build: 13.0, 12.6 or none; by default as the driver has it
+  trainyard user add NAME [--role R]   let somebody in: admin, member or viewer; asks for a password
+  trainyard user list | role NAME R | password NAME | disable NAME | enable NAME
+  trainyard token create NAME --user U [--scope read,write] [--days 90]   a token for programs; shown once
+  trainyard token list --user U | revoke ID --user U
   trainyard doctor                     check what Trainyard needs, with what to do
   trainyard demo                       finetune, quantize and evaluate the built-in model
 
@@ -33,6 +38,10 @@ const options = {
   wait: { type: 'boolean', default: false },
   fresh: { type: 'boolean', default: false },
   cuda: { type: 'string' },
+  role: { type: 'string', default: 'member' },
+  user: { type: 'string' },
+  scope: { type: 'string', default: 'read,write' },
+  days: { type: 'string', default: '90' },
   batch: { type: 'boolean', default: false },
   help: { type: 'boolean', short: 'h', default: false },
   input: { type: 'string', multiple: true, default: [] as string[] },
@@ -63,6 +72,10 @@ async function main(): Promise<number> {
       return buildImage(required(rest, 'image build'), values.cuda, context);
     case 'doctor':
       return doctor(context);
+    case 'user':
+      return userCommand(rest, values, context);
+    case 'token':
+      return tokenCommand(rest, values, context);
     case 'demo':
       return demo(context);
     default:

@@ -46,6 +46,8 @@ export interface App {
   services: Services;
   /** Where page and API are. */
   url: string;
+  /** Every route that the server has. */
+  routes: readonly { method: string; path: string }[];
   /** What makes a request one of the home's owner. */
   ownerSecret: string;
   /** Where heavy tasks run, as a sentence. */
@@ -157,6 +159,7 @@ export async function startApp(config: Config, { catalogue, createIsolation }: P
   return {
     services,
     url: server.url,
+    routes: http.routes.map(({ method, path }) => ({ method, path })).filter(({ method }) => method !== 'ALL'),
     ownerSecret,
     isolation: isolation.says,
     recovered: journal.pipelines({ state: 'running', limit: 1000 }).length,

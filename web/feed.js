@@ -1,3 +1,5 @@
+import { reloadWithoutLogin } from './login.js';
+
 /** @typedef {import('../src/core/events.ts').Frame} Frame */
 /** @typedef {{message: string, hint?: string}} ShownError */
 
@@ -36,6 +38,7 @@ export function openFeed(conversationId, { onFrame, onText, onError, onState }) 
     socket.onclose = () => {
       if (closed) return;
       onState('broken');
+      void reloadWithoutLogin();
       timer = setTimeout(connect, delayMs);
       delayMs = Math.min(longestDelayMs, delayMs * 1.7);
     };

@@ -3,6 +3,7 @@ import { addressOf, chatOfAddress, listChats, newChatId, rememberChat } from './
 import { byId, element, setText } from './dom.js';
 import { openFeed } from './feed.js';
 import { createHistory } from './history.js';
+import { showAccount, whoAmI } from './login.js';
 import { createOutbox } from './outbox.js';
 import { createTranscript } from './transcript.js';
 
@@ -219,6 +220,7 @@ for (const example of examples) {
 
 const first = chatOfAddress() ?? newChatId();
 if (chatOfAddress() === undefined) globalThis.history.replaceState(null, '', addressOf(first));
+showAccount(await whoAmI());
 openChat(first);
 history.refresh();
 if (matchMedia('(hover: hover)').matches) page.message.focus();

@@ -50,59 +50,69 @@ export interface AuditEntry {
 }
 
 type AnyOperation = (caller: Caller, ...args: unknown[]) => unknown;
+type Group = { [callerKey]: Caller };
+const callerKey = Symbol('caller');
 
 /**
- * The one door to the services: every transport gets them for a caller, and from here alone. What changes something,
- * and what is refused, is told to `audit`.
+ * The one door to the services: every transport gets them for a caller, and from here alone. An operation that the
+ * caller may not have is refused when it is reached for, before any argument is read. What changes something, and what
+ * is refused, is told to `audit`.
  */
 export function createAccess(services: Services, audit: (entry: AuditEntry) => void): (caller: Caller) => UserServices {
-  const operations = Object.entries(needed).flatMap(([group, scopes]) =>
-    Object.entries(scopes).map(([name, scope]) => {
-      const owner = services[group as keyof Services] as unknown as Record<string, AnyOperation>;
-      return { group, name, scope: scope as Scope, owner };
-    }),
-  );
-
-  function guarded(caller: Caller, { group, name, scope, owner }: (typeof operations)[number]) {
-    const operation = `${group}.${name}`;
-    const tell = (outcome: AuditEntry['outcome'], object?: unknown) =>
-      audit({ user_id: caller.userId, operation, object: idIn(object), outcome });
-    return (...args: unknown[]) => {
-      if (!may(caller, scope)) {
-        tell('refused', args[0]);
-        throw forbidden(caller, scope);
-      }
-      if (scope === 'read') return owner[name]?.(caller, ...args);
-      try {
-        const result = owner[name]?.(caller, ...args);
-        if (!(result instanceof Promise)) {
-          tell('done', idIn(result) ?? args[0]);
-          return result;
-        }
-        return result.then(
-          (value) => {
-            tell('done', idIn(value) ?? args[0]);
-            return value;
-          },
-          (error) => {
-            tell('failed', args[0]);
-            throw error;
-          },
-        );
-      } catch (error) {
-        tell('failed', args[0]);
-        throw error;
-      }
-    };
-  }
+  const groups = Object.entries(needed).map(([group, scopes]) => {
+    const owner = services[group as keyof Services] as unknown as Record<string, AnyOperation>;
+    const door = {};
+    for (const [name, scope] of Object.entries(scopes)) {
+      const operation = `${group}.${name}`;
+      Object.defineProperty(door, name, {
+        get(this: Group) {
+          return openTo(this[callerKey], { operation, scope, owner, name }, audit);
+        },
+      });
+    }
+    return [group, door] as const;
+  });
 
   return (caller) => {
-    const mine: Record<string, Record<string, unknown>> = {};
-    for (const operation of operations) {
-      mine[operation.group] ??= {};
-      (mine[operation.group] as Record<string, unknown>)[operation.name] = guarded(caller, operation);
-    }
+    const mine: Record<string, Group> = {};
+    for (const [group, door] of groups)
+      mine[group] = Object.assign(Object.create(door) as object, { [callerKey]: caller });
     return mine as unknown as UserServices;
+  };
+}
+
+interface Door {
+  operation: string;
+  scope: Scope;
+  owner: Record<string, AnyOperation>;
+  name: string;
+}
+
+/** @throws UserError `forbidden`. */
+function openTo(caller: Caller, { operation, scope, owner, name }: Door, audit: (entry: AuditEntry) => void) {
+  const tell = (outcome: AuditEntry['outcome'], object?: unknown) =>
+    audit({ user_id: caller.userId, operation, object: idIn(object), outcome });
+  if (!may(caller, scope)) {
+    tell('refused');
+    throw forbidden(caller, scope);
+  }
+  const call = (...args: unknown[]) => owner[name]?.(caller, ...args);
+  if (scope === 'read') return call;
+  return (...args: unknown[]) => {
+    const done = (result: unknown) => {
+      tell('done', idIn(result) ?? args[0]);
+      return result;
+    };
+    const failed = (error: unknown) => {
+      tell('failed', args[0]);
+      throw error;
+    };
+    try {
+      const result = call(...args);
+      return result instanceof Promise ? result.then(done, failed) : done(result);
+    } catch (error) {
+      return failed(error);
+    }
   };
 }
 

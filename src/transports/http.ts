@@ -105,20 +105,22 @@ export function createHttpApp(options: HttpOptions): Hono<ApiEnv> {
   app.get('/api/pipelines/:id', (c) => c.json(c.var.mine.pipelines.status(c.req.param('id'))));
   app.post('/api/pipelines/:id/cancel', (c) => c.json(c.var.mine.pipelines.cancel(c.req.param('id'))));
   app.post('/api/pipelines/:id/retry', async (c) => {
-    const { inputs, fresh } = parseBody(retrySchema, await readOptionalJson(c));
     const { runAfresh, retry } = c.var.mine.pipelines;
+    const { inputs, fresh } = parseBody(retrySchema, await readOptionalJson(c));
     return c.json((fresh ? runAfresh : retry)(c.req.param('id'), inputs));
   });
   app.get('/api/pipelines/:id/log', async (c) => c.json(await c.var.mine.pipelines.logs(c.req.param('id'))));
   app.post('/api/conversations/:id/messages', async (c) => {
+    const { send } = c.var.mine.conversations;
     checkConversationId(c.req.param('id'));
     const { text, message_id: messageId } = parseBody(messageSchema, await readJson(c));
-    return c.json(await c.var.mine.conversations.send(c.req.param('id'), text, { messageId }));
+    return c.json(await send(c.req.param('id'), text, { messageId }));
   });
   app.post('/api/conversations/:id/answers', async (c) => {
+    const { answer } = c.var.mine.conversations;
     checkConversationId(c.req.param('id'));
     const { question_id: questionId, values } = parseBody(answerSchema, await readJson(c));
-    return c.json(await c.var.mine.conversations.answer(c.req.param('id'), questionId, values));
+    return c.json(await answer(c.req.param('id'), questionId, values));
   });
 
   // A browser asks each time whether a file has changed, so that it never mixes two versions.
