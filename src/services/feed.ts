@@ -9,6 +9,8 @@ export interface FeedOptions {
   conversationId?: string;
   /** Takes a frame; a promise makes the feed wait, so that a slow reader holds up nobody but itself. */
   send: (frame: Frame) => Promise<void> | void;
+  /** Called each time all that there was has been sent, and the feed waits for more. */
+  caughtUp?: () => void;
   signal: AbortSignal;
 }
 
@@ -43,7 +45,10 @@ export function createFeedService(journal: Journal): FeedService {
  * Sends every frame of the journal from a point on, in order and once, until the signal aborts. It reads
  * page by page what the journal holds, so that memory stays bounded however slow the reader is.
  */
-async function followFrames(journal: Journal, { after, send, signal, ...filter }: FeedOptions): Promise<void> {
+async function followFrames(
+  journal: Journal,
+  { after, send, caughtUp, signal, ...filter }: FeedOptions,
+): Promise<void> {
   let wake = () => {};
   const stopListening = journal.onAppend(() => wake());
   const onAbort = () => wake();
@@ -60,6 +65,7 @@ async function followFrames(journal: Journal, { after, send, signal, ...filter }
         await send(frame);
         cursor = frame.seq;
       }
+      if (frames.length < pageSize) caughtUp?.();
       // Others are served between two pages, however quick the reader is.
       await new Promise(setImmediate);
       if (frames.length < pageSize && !signal.aborted) await news;

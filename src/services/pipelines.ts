@@ -54,11 +54,13 @@ export interface PipelineStatus {
 /** Whose pipelines an operation is about: every one sees those of its caller alone. */
 type Owner = Pick<Caller, 'userId'>;
 
+type SubmitOptions = Omit<SubmitRequest, 'userId' | 'admit'>;
+
 /** Operations on pipelines, the same for every transport. An id is a pipeline's or one of its task runs'. */
 export interface PipelineService {
   /** @throws UserError with every fault, or for what this machine cannot run. */
-  submit(caller: Owner, pipeline: unknown, options?: Omit<SubmitRequest, 'userId' | 'admit'>): Submitted;
-  submitTask(caller: Owner, taskName: string, inputs: unknown): Submitted;
+  submit(caller: Owner, pipeline: unknown, options?: SubmitOptions): Submitted;
+  submitTask(caller: Owner, taskName: string, inputs: unknown, options?: SubmitOptions): Submitted;
   list(caller: Owner): PipelineSummary[];
   /** Of the latest pipeline when no id is given. @throws UserError `unknown_pipeline`. */
   status(caller: Owner, id?: string): PipelineStatus;
@@ -121,9 +123,9 @@ export function createPipelineService(options: PipelineServiceOptions): Pipeline
       return executor.submit(checked, { userId, ...request, admit: () => admit(checked) });
     },
 
-    submitTask(caller, taskName, inputs) {
+    submitTask(caller, taskName, inputs, request) {
       const node = { node_id: taskName, task_name: taskName, inputs };
-      return this.submit(caller, { name: taskName, nodes: [node] });
+      return this.submit(caller, { name: taskName, nodes: [node] }, request);
     },
 
     list: ({ userId }) => journal.pipelines({ userId, limit: listLimit }),

@@ -7,12 +7,13 @@ import { HTTPException } from 'hono/http-exception';
 import { secureHeaders } from 'hono/secure-headers';
 import { z } from 'zod';
 import type { Caller } from '../core/caller.ts';
-import { RetryableError, type TaskError, UserError } from '../core/errors.ts';
+import { type TaskError, UserError } from '../core/errors.ts';
 import { taskTypeSchema } from '../core/task.ts';
 import type { UserServices } from '../services/access.ts';
 import { newTokenSchema, newUserSchema, userChangeSchema } from '../services/users.ts';
 import { type Authentication, type Credentials, sessionCookie } from './authentication.ts';
 import { clientError } from './client-error.ts';
+import { type ErrorClass, errorClassOf } from './error-class.ts';
 import { refuseForeigners } from './same-site.ts';
 
 const largestBody = 16 * 2 ** 20;
@@ -200,31 +201,27 @@ function tooLarge(c: Context): Response {
 
 const retryAfterSeconds = 5;
 
-const statusOfCode: Record<string, 401 | 403 | 404 | 409 | 429> = {
+const statusOfClass = {
+  wrong_input: 400,
   unauthenticated: 401,
-  wrong_login: 401,
   forbidden: 403,
-  too_many_logins: 429,
-  unknown_user: 404,
-  unknown_token: 404,
-  user_exists: 409,
-  last_admin: 409,
-  unknown_pipeline: 404,
-  unknown_task: 404,
-  no_pipelines: 404,
-  no_log: 404,
-  still_running: 409,
-  nothing_to_retry: 409,
-  idempotency_key_reused: 409,
-};
+  not_found: 404,
+  exists: 409,
+  wrong_state: 409,
+  too_many: 429,
+  bug: 500,
+  not_implemented: 501,
+  unavailable: 503,
+} as const satisfies Record<ErrorClass, number>;
 
 function sendError(error: Error, c: Context): Response {
   if (error instanceof HTTPException) {
     return c.json({ error: { code: 'refused', message: error.message } }, error.status);
   }
-  if (error instanceof RetryableError) {
-    return c.json({ error: clientError(error) }, 503, { 'retry-after': String(retryAfterSeconds) });
-  }
-  const status = error instanceof UserError ? (statusOfCode[error.code] ?? 400) : 500;
-  return c.json({ error: clientError(error) }, status, status === 401 ? { 'www-authenticate': 'Bearer' } : {});
+  const status = statusOfClass[errorClassOf(error)];
+  const headers = {
+    ...(status === 401 && { 'www-authenticate': 'Bearer' }),
+    ...(status === 503 && { 'retry-after': String(retryAfterSeconds) }),
+  };
+  return c.json({ error: clientError(error) }, status, headers);
 }
