@@ -1,5 +1,5 @@
-import { statfs } from 'node:fs/promises';
-import { isDiskFull, RetryableError } from '../core/errors.ts';
+import { promises } from 'node:fs';
+import { isDiskFull, RetryableError } from './errors.ts';
 
 /** With less than this nothing of use can be written. */
 export const leastFreeBytes = 2 ** 20;
@@ -18,6 +18,6 @@ export function orDiskFull(error: unknown): unknown {
 
 /** Bytes that may still be written to the disk of a folder; 0 as well where it can hold no further file. */
 export async function freeBytesOf(folder: string): Promise<number> {
-  const { bavail, bsize, files, ffree } = await statfs(folder);
+  const { bavail, bsize, files, ffree } = await promises.statfs(folder);
   return files > 0 && ffree === 0 ? 0 : bavail * bsize;
 }

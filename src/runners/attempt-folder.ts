@@ -4,9 +4,9 @@ import { chmod, cp, lstat, mkdir, readdir, rename, rm, rmdir, writeFile } from '
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { contentNames, localPath } from '../core/content-name.ts';
+import { freeBytesOf } from '../core/disk-full.ts';
 import type { ArtifactStore } from '../core/resource.ts';
 import type { Attempt } from '../core/runner.ts';
-import { freeBytesOf } from './disk-full.ts';
 import { openPlainFile } from './plain-file.ts';
 
 /** What `stat` counts disk space in. */

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { lstat, mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { diskFull, freeBytesOf, leastFreeBytes, orDiskFull } from '../core/disk-full.ts';
 import { RetryableError, TerminalError, toTaskError } from '../core/errors.ts';
 import type { ArtifactStore } from '../core/resource.ts';
 import type { Attempt, FollowOptions, Runner, RunningAttempt } from '../core/runner.ts';
@@ -10,7 +11,6 @@ import { followWork, type Work } from './attempt-following.ts';
 import { processAgeMs } from './attempt-processes.ts';
 import { hasResult, ranMs } from './attempt-result.ts';
 import { type ContainerUser, giveTo } from './container-user.ts';
-import { diskFull, freeBytesOf, leastFreeBytes, orDiskFull } from './disk-full.ts';
 import type { ContainerState, DockerEngine } from './docker.ts';
 import {
   attemptLabel,

@@ -1,5 +1,5 @@
+import { diskFull } from '../core/disk-full.ts';
 import { RetryableError, TerminalError, UserError } from '../core/errors.ts';
-import { diskFull } from './disk-full.ts';
 
 export function statusOf(error: unknown): number {
   return error instanceof Error && 'statusCode' in error ? Number(error.statusCode) : 0;

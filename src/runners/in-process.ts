@@ -1,9 +1,9 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { orDiskFull } from '../core/disk-full.ts';
 import type { ArtifactStore } from '../core/resource.ts';
 import type { Attempt, FollowOptions, Runner } from '../core/runner.ts';
 import type { ResourceFolder, ServerTaskContext, TaskResult } from '../core/task.ts';
-import { orDiskFull } from './disk-full.ts';
 
 type PrepareEnvironment = (
   requirements: string[],

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, existsSync, openSync } from 'node:fs';
 import { join } from 'node:path';
+import { diskFull, freeBytesOf, leastFreeBytes, orDiskFull } from '../core/disk-full.ts';
 import { RetryableError } from '../core/errors.ts';
 import type { ArtifactStore } from '../core/resource.ts';
 import type { Attempt, FollowOptions, Runner, RunningAttempt } from '../core/runner.ts';
@@ -9,7 +10,6 @@ import { abandon, prepareAttemptFolder, readPid } from './attempt-folder.ts';
 import { followWork, leftoverGraceMs } from './attempt-following.ts';
 import { isWorkingFor, type Leader, markOf, processAgeMs, stopProcesses } from './attempt-processes.ts';
 import { hasResult, ranMs } from './attempt-result.ts';
-import { diskFull, freeBytesOf, leastFreeBytes, orDiskFull } from './disk-full.ts';
 import { crashed, folderGone, logEnd, stoppedCode } from './no-result.ts';
 import { stopStrays } from './stop-strays.ts';
 
