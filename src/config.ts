@@ -31,6 +31,13 @@ export const environmentSchema = z.object({
     .max(65_535)
     .default(4747)
     .describe('Port of page and API; 0 takes a free one'),
+  TRAINYARD_GRPC_PORT: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(65_535)
+    .optional()
+    .describe('Port of gRPC, on loopback alone; 0 takes a free one. Without it there is no gRPC'),
   TRAINYARD_MAX_TASKS: z.coerce
     .number()
     .int()
@@ -132,6 +139,8 @@ export interface Config {
   /** Names that the server answers to beside loopback's. */
   hosts: readonly string[];
   port: number;
+  /** Undefined for no gRPC. */
+  grpcPort: number | undefined;
   maxTasks: number;
   maxTasksAUser: number | undefined;
   /** Tasks at once by name or type. */
@@ -193,6 +202,7 @@ export function parseConfig(environment: NodeJS.ProcessEnv): Config {
     host: values.TRAINYARD_HOST,
     hosts: values.TRAINYARD_HOSTS ?? [],
     port: values.TRAINYARD_PORT,
+    grpcPort: values.TRAINYARD_GRPC_PORT,
     maxTasks: values.TRAINYARD_MAX_TASKS,
     maxTasksAUser: values.TRAINYARD_MAX_TASKS_PER_USER,
     taskLimits: values.TRAINYARD_TASK_LIMITS ?? {},

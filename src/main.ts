@@ -37,6 +37,7 @@ import { createArtifactStore } from './store/artifact-store.ts';
 import { contentOf } from './store/content-of.ts';
 import { createVersions } from './task-versions.ts';
 import { createAuthentication } from './transports/authentication.ts';
+import type { Door } from './transports/grpc-door.ts';
 import { createHttpApp } from './transports/http.ts';
 import { listen } from './transports/listen.ts';
 import { addWebSocket } from './transports/ws.ts';
@@ -46,6 +47,8 @@ export interface App {
   services: Services;
   /** Where page and API are. */
   url: string;
+  /** Where gRPC is, as host and port; undefined without it. */
+  grpcAddress: string | undefined;
   /** Every route that the server has. */
   routes: readonly { method: string; path: string }[];
   /** What makes a request one of the home's owner. */
@@ -85,6 +88,7 @@ export async function startApp(config: Config, { catalogue, createIsolation }: P
   const users = openFile(join(config.home, 'users.sqlite'), 'users, tokens and what they did', openUserStore);
   acquired.defer(() => users.close());
   refuseOpenDoor(config, users);
+  refuseUnencrypted(config);
   const conversations = { file: join(config.home, 'conversations.sqlite'), loss: 'open questions and plans' };
   checkFile(conversations.file, conversations.loss);
   const store = createArtifactStore(join(config.home, 'artifacts'));
@@ -139,18 +143,25 @@ export async function startApp(config: Config, { catalogue, createIsolation }: P
   const ownerSecret = randomBytes(32).toString('base64url');
   // The port is taken before anything is recovered, and requests wait until that is done.
   const recovered = Promise.withResolvers<void>();
+  const authentication = createAuthentication(users, ownerSecret);
+  const door = { servicesFor, authentication, ready: recovered.promise };
   const http = createHttpApp({
-    servicesFor,
-    authentication: createAuthentication(users, ownerSecret),
+    ...door,
     pausedBy: executor.pausedBy,
+    figures: () => ({
+      tasks: { running: executor.runningTasks(), queued: executor.queue().size },
+      frames: journal.lastSeq(),
+      isPaused: executor.pausedBy() !== undefined,
+    }),
     hosts: config.hosts,
     webDirectory: join(root, 'web'),
     version,
-    ready: recovered.promise,
   });
   addWebSocket(http);
   const server = await listen(http, config.host, config.port);
   acquired.defer(() => server.close());
+  const grpc = await openGrpc(config, door);
+  acquired.defer(() => grpc?.close());
   lock.announce({ pid: process.pid, url: server.url, secret: ownerSecret });
   talks.recover();
   await executor.recover();
@@ -159,6 +170,7 @@ export async function startApp(config: Config, { catalogue, createIsolation }: P
   return {
     services,
     url: server.url,
+    grpcAddress: grpc?.address,
     routes: http.routes.map(({ method, path }) => ({ method, path })).filter(({ method }) => method !== 'ALL'),
     ownerSecret,
     isolation: isolation.says,
@@ -173,6 +185,21 @@ function refuseOpenDoor({ host }: Config, users: UserStore): void {
   throw new UserError('no_users', `TRAINYARD_HOST is ${host}, and nobody would be asked to log in.`, {
     hint: 'Add a user with `trainyard user add NAME`, or listen on 127.0.0.1.',
   });
+}
+
+/** @throws UserError where tokens and data would go over a network as plain text. */
+function refuseUnencrypted({ host, grpcPort }: Config): void {
+  if (grpcPort === undefined || isLoopback(host)) return;
+  throw new UserError('grpc_unencrypted', `TRAINYARD_HOST is ${host}, and gRPC is not encrypted.`, {
+    hint: 'Leave TRAINYARD_GRPC_PORT out, or listen on 127.0.0.1 behind a proxy that encrypts.',
+  });
+}
+
+/** Its packages are loaded only where it is wanted. */
+async function openGrpc({ host, grpcPort: port }: Config, door: Door) {
+  if (port === undefined) return undefined;
+  const { listenGrpc } = await import('./transports/grpc.ts');
+  return listenGrpc({ ...door, host, port });
 }
 
 /** The machine as far as tasks can have it. */

@@ -10,8 +10,8 @@ export async function fetchJson(path, init) {
   });
   const body = await response.json();
   if (response.ok) return body;
-  const { message, hint } = body.error;
-  throw new Error(hint === undefined ? message : `${message} ${hint}`);
+  const { detail, hint } = body;
+  throw new Error(hint === undefined ? detail : `${detail} ${hint}`);
 }
 
 /** @param {string} path */

@@ -83,7 +83,7 @@ async function logIn(name, password) {
   });
   const body = await response.json();
   if (response.ok) return body;
-  throw new Error([body.error.message, body.error.hint].filter(Boolean).join(' '));
+  throw new Error([body.detail, body.hint].filter(Boolean).join(' '));
 }
 
 /** Says who is logged in, with a way out. Nothing where there are no logins. @param {Me} me */

@@ -55,6 +55,8 @@ export interface Attempts {
   recover(run: PipelineRun, task: TaskRun): Promise<void>;
   stop(attemptId: string, reason: Error): void;
   isLive(attemptId: string): boolean;
+  /** How many there are. */
+  count(): number;
   /** Gives up what its runner keeps of an attempt. Call only when its end is in the journal. */
   release(attemptId: string): void;
   /** Waits for those that would end with this process, for that long at most. */
@@ -225,6 +227,7 @@ export function createAttempts(options: AttemptsOptions): Attempts {
     folder,
     resourcesOf,
     isLive: (attemptId) => live.has(attemptId),
+    count: () => live.size,
 
     release(attemptId) {
       kept.get(attemptId)?.release?.(attemptId);

@@ -53,6 +53,8 @@ export interface Executor {
   run(pipelineId: string): PipelineRun | undefined;
   /** Where the task runs stand that wait for room, by task id. */
   queue(): ReadonlyMap<string, QueuePlace>;
+  /** How many task runs run. */
+  runningTasks(): number;
   /** Why nothing goes on at the moment: the disk takes no more. */
   pausedBy(): TaskError | undefined;
   /** Where the files of an attempt are. */
@@ -126,6 +128,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
     attemptFolder: attempts.folder,
     run: findRun,
     queue: turns.places,
+    runningTasks: attempts.count,
     pausedBy: turns.pausedBy,
 
     submit(checked, { userId, conversationId, idempotencyKey, admit }) {

@@ -5,7 +5,8 @@ import type { JsonValue } from '../core/pipeline.ts';
 import { type Catalogue, taskTypeSchema } from '../core/task.ts';
 import type { RunComparison } from './compare-runs.ts';
 import { describeTaken } from './estimate-words.ts';
-import type { PipelineService, PipelineStatus, TaskStatus } from './pipelines.ts';
+import type { PipelineStatus, TaskStatus } from './pipeline-status.ts';
+import type { PipelineService } from './pipelines.ts';
 import type { TaskService } from './tasks.ts';
 import { formatTable } from './text-table.ts';
 

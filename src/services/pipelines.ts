@@ -3,52 +3,24 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Caller } from '../core/caller.ts';
 import { type CheckedPipeline, checkPipeline, isTooDeep } from '../core/check-pipeline.ts';
-import { type TaskError, UserError } from '../core/errors.ts';
+import { UserError } from '../core/errors.ts';
 import type { Estimate } from '../core/estimate.ts';
-import type { TaskEnvironment, Usage } from '../core/events.ts';
 import { type JsonValue, type NodeInputs, overrideInputs, pipelineSchema, withoutReuse } from '../core/pipeline.ts';
 import type { Catalogue } from '../core/task.ts';
 import type { Room } from '../executor/capacity.ts';
 import type { Executor, SubmitRequest, Submitted } from '../executor/executor.ts';
-import type { Journal, PipelineState, PipelineSummary } from '../executor/journal/journal.ts';
-import type { PipelineRun, TaskRun, TaskState } from '../executor/pipeline-run.ts';
+import type { Journal, PipelineSummary } from '../executor/journal/journal.ts';
+import type { PipelineRun, TaskRun } from '../executor/pipeline-run.ts';
 import type { QueuePlace } from '../executor/ready-queue.ts';
 import { compareRuns, type RunComparison } from './compare-runs.ts';
+import type { PipelineStatus, TaskStatus } from './pipeline-status.ts';
 import { remedyFor } from './remedy.ts';
 
-export interface TaskStatus {
-  task_id: string;
-  node_id: string;
-  task_name: string;
-  state: TaskState;
-  attempts: number;
-  seconds?: number;
-  progress?: TaskRun['progress'];
-  outputs?: Record<string, unknown>;
-  error?: TaskError;
-  /** When the next try starts, where one is waited for. */
-  retry_at?: string;
-  /** Where it stands among those that wait for room, 1 being next, and what for. */
-  queue?: { position: number; waits_for: string };
-  /** The run whose result stands for this one's. */
-  reused_from?: { pipeline_id: string; task_id: string };
-  /** What was expected of it. */
-  estimate?: Estimate;
-  /** What it took of the machine at most. */
-  usage?: Usage;
-  /** How it runs or ran: in this process, in a Python environment, in a container; and in which. */
-  runner?: string;
-  environment?: TaskEnvironment;
-  /** What to say in the chat so that a failed task goes on, such as `retry with batch size 4`. */
-  remedy?: string;
-}
-
-export interface PipelineStatus {
-  pipeline_id: string;
-  name: string | null;
-  state: PipelineState;
-  submitted_at: string;
-  tasks: TaskStatus[];
+/** Some of a caller's pipelines, the latest first. */
+export interface PipelinePage {
+  pipelines: PipelineSummary[];
+  /** What to ask for the next ones with; null where these were the last. */
+  next_cursor: string | null;
 }
 
 /** Whose pipelines an operation is about: every one sees those of its caller alone. */
@@ -61,7 +33,7 @@ export interface PipelineService {
   /** @throws UserError with every fault, or for what this machine cannot run. */
   submit(caller: Owner, pipeline: unknown, options?: SubmitOptions): Submitted;
   submitTask(caller: Owner, taskName: string, inputs: unknown, options?: SubmitOptions): Submitted;
-  list(caller: Owner): PipelineSummary[];
+  list(caller: Owner, page?: { limit?: number | undefined; cursor?: string | undefined }): PipelinePage;
   /** Of the latest pipeline when no id is given. @throws UserError `unknown_pipeline`. */
   status(caller: Owner, id?: string): PipelineStatus;
   cancel(caller: Owner, id?: string): PipelineStatus;
@@ -128,7 +100,13 @@ export function createPipelineService(options: PipelineServiceOptions): Pipeline
       return this.submit(caller, { name: taskName, nodes: [node] }, request);
     },
 
-    list: ({ userId }) => journal.pipelines({ userId, limit: listLimit }),
+    list({ userId }, { limit = listLimit, cursor } = {}) {
+      const most = Math.min(limit, listLimit);
+      const found = journal.pipelines({ userId, limit: most + 1, ...(cursor !== undefined && { before: cursor }) });
+      const pipelines = found.slice(0, most);
+      return { pipelines, next_cursor: found.length > most ? (pipelines.at(-1)?.pipeline_id ?? null) : null };
+    },
+
     status: (caller, id) => statusOf(runOf(id, caller), executor),
 
     cancel(caller, id) {

@@ -2,10 +2,11 @@ import { on, once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WebSocket } from 'ws';
 import type { Config } from '../config.ts';
-import { RetryableError, type TaskError, TerminalError, UserError } from '../core/errors.ts';
+import { type Fault, RetryableError, type TaskError, TerminalError, UserError } from '../core/errors.ts';
 import type { Frame } from '../core/events.ts';
 import { findServer } from '../instance-lock.ts';
 import { startApp } from '../main.ts';
+import type { Problem } from '../transports/problem.ts';
 
 /** A Trainyard server, seen from the terminal: the one that runs already, or one in this process. */
 export interface Client {
@@ -74,11 +75,11 @@ async function request<T>(url: string, init: RequestInit): Promise<T> {
   });
   const body: unknown = await response.json();
   if (response.ok) return body as T;
-  const { error } = body as { error: TaskError & { faults?: UserError['faults'] } };
-  if (response.status >= 500) throw new TerminalError(error.code, error.message);
-  throw new UserError(error.code, error.message, {
-    ...(error.hint !== undefined && { hint: error.hint }),
-    ...(error.faults !== undefined && { faults: error.faults }),
+  const { code, detail, hint, faults } = body as Problem;
+  if (response.status >= 500) throw new TerminalError(code, detail);
+  throw new UserError(code, detail, {
+    ...(hint !== undefined && { hint }),
+    ...(faults !== undefined && { faults: faults as Fault[] }),
   });
 }
 

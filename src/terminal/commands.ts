@@ -10,7 +10,7 @@ import { readMachine } from '../machine.ts';
 import { createPlanner, startApp } from '../main.ts';
 import { describeStatus } from '../services/actions.ts';
 import { localUser } from '../services/local-user.ts';
-import type { PipelineStatus } from '../services/pipelines.ts';
+import type { PipelineStatus } from '../services/pipeline-status.ts';
 import type { TaskInfo, TaskSummary } from '../services/tasks.ts';
 import { formatTable } from '../services/text-table.ts';
 import { type Client, openClient } from './client.ts';
@@ -23,6 +23,7 @@ export async function start({ config, say, signal }: CommandContext): Promise<nu
   const app = await startApp(config);
   const engine = config.openai === undefined ? 'the built-in offline engine' : `${config.openai.model}`;
   say(`Trainyard listens on ${app.url}`);
+  if (app.grpcAddress !== undefined) say(`gRPC listens on ${app.grpcAddress}`);
   say(`Messages are understood by ${engine}. ${app.isolation}`);
   if (app.recovered > 0) say(`Going on with ${app.recovered} pipeline${app.recovered === 1 ? '' : 's'}.`);
   await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));

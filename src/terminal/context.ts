@@ -1,5 +1,5 @@
 import type { Config } from '../config.ts';
-import type { PipelineStatus } from '../services/pipelines.ts';
+import type { PipelineStatus } from '../services/pipeline-status.ts';
 
 /** What every command is given. */
 export interface CommandContext {

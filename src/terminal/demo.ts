@@ -2,7 +2,7 @@ import { formatBytes, formatSeconds } from '../core/format.ts';
 import type { Pipeline } from '../core/pipeline.ts';
 import { runtimeDirectory } from '../isolation.ts';
 import { ensurePythonEnvironment } from '../runners/python-environment.ts';
-import type { PipelineStatus } from '../services/pipelines.ts';
+import type { PipelineStatus } from '../services/pipeline-status.ts';
 import { formatTable } from '../services/text-table.ts';
 import { type Client, openClient } from './client.ts';
 import { converse } from './commands.ts';

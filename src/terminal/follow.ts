@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Pipeline } from '../core/pipeline.ts';
 import { describeQueue } from '../services/actions.ts';
-import type { PipelineStatus } from '../services/pipelines.ts';
+import type { PipelineStatus } from '../services/pipeline-status.ts';
 import type { Client } from './client.ts';
 import type { CommandContext } from './context.ts';
 import { createProgressView, type ProgressView } from './progress-view.ts';

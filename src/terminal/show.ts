@@ -2,7 +2,7 @@ import type { Estimate } from '../core/estimate.ts';
 import { formatAbout, formatBytes, formatMib, formatSeconds } from '../core/format.ts';
 import type { Pipeline, PipelineNode } from '../core/pipeline.ts';
 import type { Reply } from '../core/reply.ts';
-import type { PipelineStatus, TaskStatus } from '../services/pipelines.ts';
+import type { PipelineStatus, TaskStatus } from '../services/pipeline-status.ts';
 import { formatTable } from '../services/text-table.ts';
 
 /** A plan as lines, each node with what it is expected to take, what it was given and what it waits for. */

@@ -1,4 +1,5 @@
 import type { MiddlewareHandler } from 'hono';
+import { sendProblem } from './problem.ts';
 
 const loopbackNames = new Set(['127.0.0.1', 'localhost', '[::1]']);
 
@@ -12,12 +13,12 @@ export function refuseForeigners(names: readonly string[] = []): MiddlewareHandl
   return async (c, next) => {
     const host = c.req.header('host') ?? '';
     if (!known.has(hostName(host))) {
-      const message = 'This server is not called that. TRAINYARD_HOSTS names what it answers to beside loopback.';
-      return c.json({ error: { code: 'foreign_host', message } }, 403);
+      const detail = 'This server is not called that. TRAINYARD_HOSTS names what it answers to beside loopback.';
+      return sendProblem(c, 403, 'foreign_host', detail);
     }
     const origin = c.req.header('origin');
     if (origin !== undefined && origin !== `http://${host}` && origin !== `https://${host}`) {
-      return c.json({ error: { code: 'foreign_origin', message: 'Requests from other pages are refused.' } }, 403);
+      return sendProblem(c, 403, 'foreign_origin', 'Requests from other pages are refused.');
     }
     return next();
   };

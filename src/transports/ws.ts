@@ -3,7 +3,7 @@ import type { Context, Hono } from 'hono';
 import type { WebSocket } from 'ws';
 import { z } from 'zod';
 import { clientError } from './client-error.ts';
-import type { ApiEnv } from './http.ts';
+import type { ApiEnv } from './routes/route.ts';
 
 /**
  * What a client sends. Answers to messages come as `reply_sent` frames of the conversation; while a model writes

@@ -7,7 +7,7 @@ import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseConfig } from '../../src/config.ts';
 import { openSqliteJournal } from '../../src/executor/journal/sqlite-journal.ts';
-import type { PipelineStatus } from '../../src/services/pipelines.ts';
+import type { PipelineStatus } from '../../src/services/pipeline-status.ts';
 import { findDocker } from '../fakes/docker.ts';
 import { temporaryFolder } from '../fakes/temporary-folder.ts';
 

@@ -9,7 +9,8 @@ import { createPipelineService } from '../../src/services/pipelines.ts';
 import { createTaskService } from '../../src/services/tasks.ts';
 import { createUserService } from '../../src/services/users.ts';
 import { createAuthentication } from '../../src/transports/authentication.ts';
-import { type ApiEnv, createHttpApp } from '../../src/transports/http.ts';
+import { createHttpApp } from '../../src/transports/http.ts';
+import type { ApiEnv } from '../../src/transports/routes/route.ts';
 import { openUserStore, type UserStore } from '../../src/users/user-store.ts';
 import { fakeCatalogue } from '../fakes/tasks.ts';
 import { temporaryFolder } from '../fakes/temporary-folder.ts';
@@ -55,6 +56,7 @@ beforeEach(async () => {
     servicesFor: createAccess(services, users.record),
     authentication: createAuthentication(users),
     pausedBy: executor.pausedBy,
+    figures: () => ({ tasks: { running: 0, queued: 0 }, frames: journal.lastSeq(), isPaused: false }),
     webDirectory,
     version: 'test',
     ready: Promise.resolve(),
@@ -102,14 +104,14 @@ describe('the API', () => {
   it('answers a wrong pipeline with 400 and every fault', async () => {
     const response = await post('/api/pipelines', { nodes: [{ node_id: 'a', task_name: 'nothing' }] });
     expect(response.status).toBe(400);
-    expect(await response.json()).toMatchObject({ error: { code: 'invalid_pipeline', faults: [{ node_id: 'a' }] } });
+    expect(await response.json()).toMatchObject({ status: 400, code: 'invalid_pipeline', faults: [{ node_id: 'a' }] });
   });
 
   it('answers what does not exist with 404 and the nearest name', async () => {
     expect((await get('/api/pipelines/nothing')).status).toBe(404);
     const response = await get('/api/tasks/add_on');
     expect(response.status).toBe(404);
-    expect(await response.json()).toMatchObject({ error: { message: expect.stringContaining('"add_one"') } });
+    expect(await response.json()).toMatchObject({ detail: expect.stringContaining('"add_one"') });
   });
 
   it('lists tasks by type', async () => {
@@ -148,6 +150,76 @@ describe('the API', () => {
     ['an empty text', { text: '  ' }],
   ])('refuses a message with %s', async (_, body) => {
     expect((await post('/api/conversations/c1/messages', body)).status).toBe(400);
+  });
+});
+
+describe('what is asked of the API', () => {
+  it('comes page by page', async () => {
+    for (let at = 0; at < 5; at += 1) await post('/api/pipelines', pipeline);
+    const seen: string[] = [];
+    for (let cursor: string | null = ''; cursor !== null; ) {
+      const response = await get(`/api/pipelines?limit=2${cursor === '' ? '' : `&cursor=${cursor}`}`);
+      const page = (await response.json()) as { pipelines: { pipeline_id: string }[]; next_cursor: string | null };
+      seen.push(...page.pipelines.map(({ pipeline_id }) => pipeline_id));
+      cursor = page.next_cursor;
+    }
+    expect(seen).toEqual(workshop.journal.pipelines({ limit: 10 }).map(({ pipeline_id }) => pipeline_id));
+  });
+
+  it('has an id of its own, which an error tells as well', async () => {
+    const response = await get('/api/tasks/none', { 'x-request-id': 'mine-1' });
+    expect(response.headers.get('x-request-id')).toBe('mine-1');
+    expect(response.headers.get('content-type')).toBe('application/problem+json');
+    expect(await response.json()).toMatchObject({
+      request_id: 'mine-1',
+      status: 404,
+      code: 'unknown_task',
+      title: 'Not there',
+    });
+  });
+
+  it('is described, every route of it', async () => {
+    const { openapi, paths } = (await (await get('/openapi.json')).json()) as {
+      openapi: string;
+      paths: Record<string, object>;
+    };
+    expect(openapi).toBe('3.1.0');
+    const described = Object.entries(paths).flatMap(([path, methods]) =>
+      Object.keys(methods).map((method) => `${method.toUpperCase()} ${path.replace(/\{(\w+)\}/g, ':$1')}`),
+    );
+    const undescribed = ['DELETE /api/session', 'GET /api/events'];
+    const routes = app.routes
+      .filter(({ path, method }) => path.startsWith('/api/') && !path.includes('*') && method !== 'ALL')
+      .map(({ method, path }) => `${method} ${path}`);
+    expect([...new Set(routes)].filter((one) => !undescribed.includes(one)).sort()).toEqual(described.sort());
+  });
+
+  it('is counted by route, and nothing that anybody wrote is among the figures', async () => {
+    await get('/api/tasks/planted-secret');
+    await get('/planted-secret');
+    const text = await (await get('/metrics')).text();
+    expect(text).toContain('trainyard_http_request_seconds_count{method="GET",route="none",status="404"} 2');
+    expect(text).toContain('trainyard_journal_frames');
+    expect(text).not.toContain('planted');
+  });
+
+  it('is sent as server-sent events, from where somebody was', async () => {
+    const { pipeline_id } = (await (await post('/api/pipelines', pipeline)).json()) as { pipeline_id: string };
+    await workshop.frame(pipeline_id, 'pipeline_finished');
+    const stop = new AbortController();
+    const response = await app.request(`/api/events?pipeline_id=${pipeline_id}`, {
+      headers: { ...local, 'last-event-id': '1' },
+      signal: stop.signal,
+    });
+    expect(response.headers.get('content-type')).toContain('text/event-stream');
+    let text = '';
+    for await (const chunk of response.body ?? []) {
+      text += Buffer.from(chunk).toString();
+      if (text.includes('pipeline_finished')) break;
+    }
+    stop.abort();
+    const ids = [...text.matchAll(/^id: (\d+)$/gm)].map(([, id]) => Number(id));
+    expect(ids).toEqual(ids.map((_, at) => at + 2));
   });
 });
 

@@ -72,7 +72,8 @@ export interface Journal {
   /** The submission that used a user's idempotency key. */
   submission(userId: string, key: string): { pipeline_id: string; request: string } | undefined;
   pipeline(pipelineId: string): PipelineSummary | undefined;
-  pipelines(options: { userId?: string; state?: PipelineState; limit: number }): PipelineSummary[];
+  /** The latest first. @param options.before only those that were submitted before this one, by id. */
+  pipelines(options: { userId?: string; state?: PipelineState; limit: number; before?: string }): PipelineSummary[];
   /** The pipeline that a task run belongs to. */
   pipelineOfTask(taskId: string): string | undefined;
   /** Messages without a reply, oldest first. */

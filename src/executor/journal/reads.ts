@@ -1,7 +1,7 @@
 import type Database from 'better-sqlite3';
 import { eventSchema, type Frame, usageSchema } from '../../core/events.ts';
 import { type Resource, resourceSchema } from '../../core/resource.ts';
-import type { Journal, PipelineState, PipelineSummary, ReadFrames } from './journal.ts';
+import type { Journal, PipelineSummary, ReadFrames } from './journal.ts';
 
 type Reads = Omit<Journal, 'append' | 'onAppend' | 'compactNext' | 'close'>;
 
@@ -29,6 +29,7 @@ export function createReads(db: Database.Database): Reads {
   const pipelines = db.prepare(
     `SELECT ${columns} FROM pipelines
      WHERE (@userId IS NULL OR user_id = @userId) AND (@state IS NULL OR state = @state)
+       AND (@before IS NULL OR seq < (SELECT seq FROM pipelines WHERE pipeline_id = @before))
      ORDER BY seq DESC LIMIT @limit`,
   );
   const pipelineOfTask = db.prepare('SELECT pipeline_id FROM task_runs WHERE task_id = ?').pluck();
@@ -52,8 +53,13 @@ export function createReads(db: Database.Database): Reads {
     lastSeq: () => Number(lastSeq.get()),
     submission: (userId, key) => byKey.get(userId, key) as { pipeline_id: string; request: string } | undefined,
     pipeline: (pipelineId) => pipeline.get(pipelineId) as PipelineSummary | undefined,
-    pipelines: ({ userId, state, limit }: { userId?: string; state?: PipelineState; limit: number }) =>
-      pipelines.all({ userId: userId ?? null, state: state ?? null, limit }) as PipelineSummary[],
+    pipelines: ({ userId, state, limit, before }: Parameters<Journal['pipelines']>[0]) =>
+      pipelines.all({
+        userId: userId ?? null,
+        state: state ?? null,
+        limit,
+        before: before ?? null,
+      }) as PipelineSummary[],
     pipelineOfTask: (taskId) => pipelineOfTask.get(taskId) as string | undefined,
     unanswered: () =>
       (unanswered.all() as { conversation_id: string; user_id: string; message_id: string | null }[]).map(
