@@ -6,8 +6,10 @@ import { parseConfig } from '../src/config.ts';
 import { openSqliteJournal } from '../src/executor/journal/sqlite-journal.ts';
 import { startApp } from '../src/main.ts';
 import { localUser } from '../src/services/local-user.ts';
+import { openUserStore } from '../src/users/user-store.ts';
 import { sayTo } from './agent/chat-socket.ts';
 import { says, startScriptedServer, streams } from './agent/scripted-server.ts';
+import { openGrpcClient } from './fakes/grpc-client.ts';
 import { temporaryFolder } from './fakes/temporary-folder.ts';
 
 const configFor = (home: string, port = '0') =>
@@ -88,5 +90,38 @@ describe('a start', () => {
     });
     await expect.poll(() => app.services.pipelines.status(localUser, pipeline_id).state).toBe('succeeded');
     await app.close();
+  });
+});
+
+describe('gRPC', () => {
+  const withGrpc = (home: string, more = {}) =>
+    parseConfig({ TRAINYARD_HOME: home, TRAINYARD_PORT: '0', TRAINYARD_GRPC_PORT: '0', ...more });
+
+  it('is served where a port is set for it, and nowhere else', async () => {
+    await using home = await temporaryFolder();
+    const without = await startApp(configFor(home.path));
+    expect(without.grpcAddress).toBeUndefined();
+    await without.close();
+    const app = await startApp(withGrpc(home.path));
+    const client = openGrpcClient(app.grpcAddress ?? '');
+    const { tasks } = await client.ask<{ tasks: { name: string }[] }>('ListTasks', { filter_type: 'MACROTASK' });
+    expect(tasks.map(({ name }) => name)).toContain('finetune');
+    client.close();
+    await app.close();
+  });
+
+  it('is refused on a port that is taken, and for others than this machine, as nothing there is encrypted', async () => {
+    await using home = await temporaryFolder();
+    const other = createServer().listen(0, '127.0.0.1');
+    await new Promise((resolve) => other.once('listening', resolve));
+    const { port } = other.address() as { port: number };
+    const taken = withGrpc(home.path, { TRAINYARD_GRPC_PORT: String(port) });
+    await expect(startApp(taken)).rejects.toMatchObject({ code: 'port_taken' });
+    other.close();
+    const users = openUserStore(join(home.path, 'users.sqlite'));
+    await users.add({ name: 'root', role: 'admin', password: 'a long enough password' });
+    users.close();
+    const open = withGrpc(home.path, { TRAINYARD_HOST: '0.0.0.0' });
+    await expect(startApp(open)).rejects.toMatchObject({ code: 'grpc_unencrypted' });
   });
 });

@@ -28,7 +28,7 @@ export type Messages = AsyncIterable<Record<string, unknown>> & {
 
 const { service } = loadDefinition();
 export const rpcs = Object.keys(service);
-const known = { ...service, Check: healthService.Check };
+const known = { ...service, ...healthService };
 
 /** A client of the server's own definition, with messages as plain objects. */
 export function openGrpcClient(address: string) {
