@@ -13,6 +13,7 @@ export const resourcePrefixes = {
   environment: 'env',
   model: 'model',
   report: 'report',
+  upload: 'up',
 } as const;
 export type ResourceKind = keyof typeof resourcePrefixes;
 export const resourceKindSchema = z.enum(Object.keys(resourcePrefixes) as [ResourceKind, ...ResourceKind[]]);

@@ -137,7 +137,13 @@ export function createTurns(options: TurnsOptions): Turns {
       const task = 'node_id' in event ? runs.get(event.pipeline_id)?.tasks.get(event.node_id) : undefined;
       if (task?.attemptId === attemptId && task.state === 'running') put(next, event);
       if (endings.has(event.type)) next.acts.push(() => attempts.release(attemptId));
+      if (event.type === 'task_succeeded') next.acts.push(() => releaseMade(event));
     }
+  }
+
+  /** What came of it is in the journal, or never will be. */
+  function releaseMade({ resources }: EventOf<'task_succeeded'>): void {
+    for (const name in resources) if (resources[name] !== undefined) store.release(resources[name]);
   }
 
   function settle(next: Turn): void {

@@ -1,31 +1,67 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { constants, createReadStream } from 'node:fs';
+import { constants, createReadStream, rmSync } from 'node:fs';
 import { chmod, copyFile, link, lstat, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
 import { pipeline as stream } from 'node:stream/promises';
 import { TerminalError } from '../core/errors.ts';
-import type { Artifact, ArtifactStore, Resource } from '../core/resource.ts';
+import type { Artifact, ArtifactFiles, ArtifactStore, Resource } from '../core/resource.ts';
 import { resourcePrefixes } from '../core/task.ts';
+import { createArtifactReader, damagedName } from './artifact-reader.ts';
+import { createClaims } from './claims.ts';
 
-/** Files by their SHA-256 on the local disk. */
-export function createArtifactStore(directory: string): ArtifactStore {
+/**
+ * Files by their SHA-256 on the local disk.
+ * @param onDamage told of each file that is found to be another one than was stored
+ */
+export function createArtifactStore(
+  directory: string,
+  onDamage: (error: TerminalError) => void = () => {},
+): ArtifactStore & ArtifactFiles {
   const pathOf = ({ sha256 }: { sha256: string }) => join(directory, sha256.slice(0, 2), sha256);
+  const claims = createClaims();
 
-  async function keepFile(root: string, file: string): Promise<Artifact> {
-    const sha256 = await hashFile(file);
+  async function keepFile(root: string, file: string, known: ReadonlyMap<string, string>): Promise<Artifact> {
+    const path = relative(root, file).split(sep).join('/');
+    const sha256 = known.get(path) ?? (await hashFile(file));
     const { size } = await stat(file);
+    // Before it is looked for: from now on it stays.
+    claims.add(sha256);
     const target = pathOf({ sha256 });
     if ((await sizeOf(target)) !== size) await putInto(file, target);
-    return { path: relative(root, file).split(sep).join('/'), sha256, bytes: size };
+    return { path, sha256, bytes: size };
+  }
+
+  async function keepAll(root: string, known: ReadonlyMap<string, string>): Promise<Artifact[]> {
+    const files = await plainFiles(root).catch(unreadable);
+    const artifacts: Artifact[] = [];
+    try {
+      for (const file of files.sort()) artifacts.push(await keepFile(root, file, known));
+      return artifacts;
+    } catch (error) {
+      for (const { sha256 } of artifacts) claims.drop(sha256);
+      throw error;
+    }
+  }
+
+  function removeUnnamed(files: readonly Artifact[], isNamed: (sha256: string) => boolean): number {
+    let bytes = 0;
+    for (const file of files) {
+      // Nothing can come in between: whoever keeps it says so before looking for it.
+      if (claims.has(file.sha256) || isNamed(file.sha256)) continue;
+      rmSync(pathOf(file), { force: true });
+      rmSync(damagedName(pathOf(file)), { force: true });
+      bytes += file.bytes;
+    }
+    return bytes;
   }
 
   return {
     pathOf,
+    open: createArtifactReader(pathOf, onDamage),
+    removeUnnamed,
 
-    async keep({ kind, path, metadata }) {
-      const files = await plainFiles(path).catch(unreadable);
-      const artifacts: Artifact[] = [];
-      for (const file of files.sort()) artifacts.push(await keepFile(path, file));
+    async keep({ kind, path, metadata }, known = new Map()) {
+      const artifacts = await keepAll(path, known);
       const identity = JSON.stringify([kind, artifacts.map(({ path: name, sha256 }) => [name, sha256])]);
       const digest = createHash('sha256').update(identity).digest('hex');
       return {
@@ -36,12 +72,28 @@ export function createArtifactStore(directory: string): ArtifactStore {
       };
     },
 
+    release({ artifacts }) {
+      for (const { sha256 } of artifacts) claims.drop(sha256);
+    },
+
     async layOut(resource, folder) {
       for (const artifact of resource.artifacts) {
         const target = join(folder, artifact.path);
         await mkdir(dirname(target), { recursive: true });
         await linkOrCopy(pathOf(artifact), target);
       }
+    },
+
+    async sweep(isNamed) {
+      const files = await readdir(directory, { recursive: true, withFileTypes: true }).catch(() => []);
+      let bytes = 0;
+      for (const { name, parentPath } of files.filter((entry) => entry.isFile())) {
+        const size = (await sizeOf(join(parentPath, name))) ?? 0;
+        const sha256 = name.slice(0, 64);
+        if (/^[0-9a-f]{64}$/.test(name)) bytes += removeUnnamed([{ path: name, sha256, bytes: size }], isNamed);
+        else if (!claims.has(sha256) && isTemporary(name)) await rm(join(parentPath, name), { force: true });
+      }
+      return bytes;
     },
   };
 }
@@ -96,10 +148,16 @@ async function putInto(file: string, target: string): Promise<void> {
     await sync(temporary);
     await chmod(temporary, 0o444);
     await rename(temporary, target);
+    await rm(damagedName(target), { force: true });
     await sync(dirname(target));
   } finally {
     await rm(temporary, { force: true });
   }
+}
+
+/** A name that `putInto` gives and a crash has left. */
+function isTemporary(name: string): boolean {
+  return /^[0-9a-f]{64}\.[0-9a-f-]{36}$/.test(name);
 }
 
 /** The journal is to name nothing that a power failure may take away again. */

@@ -28,6 +28,7 @@ const catalogue = createCatalogue([
 
 const store: ArtifactStore = {
   keep: async ({ kind, path }) => ({ resource_id: `lora_${path}`, kind, artifacts: [], metadata: {} }),
+  release: () => {},
   layOut: async () => {},
   pathOf: () => '',
 };
