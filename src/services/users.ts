@@ -12,10 +12,18 @@ export interface Me {
   has_users: boolean;
 }
 
-export const newUserSchema = z.strictObject({ name: z.string(), role: roleSchema, password: z.string() });
+const password = z.string().min(10).max(1000);
+export const newUserSchema = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[\p{L}\p{N}][\p{L}\p{N}._@-]{0,99}$/u)
+    .describe('Letters, digits, dots, hyphens, underscores or @'),
+  role: roleSchema,
+  password,
+});
 export const userChangeSchema = z.strictObject({
   role: roleSchema.optional(),
-  password: z.string().optional(),
+  password: password.optional(),
   disabled: z.boolean().optional(),
 });
 export const newTokenSchema = z.strictObject({
@@ -48,7 +56,13 @@ export function createUserService(store: UserStore): UserService {
     },
 
     list: () => store.list(),
-    add: (_caller, user) => store.add(newUserSchema.parse(user)),
+    async add(_caller, user) {
+      if (store.hasUsers()) return store.add(newUserSchema.parse(user));
+      throw new UserError('no_users', 'The first user is added by whoever owns the home folder.', {
+        hint: 'Run `trainyard user add NAME` in a terminal of this machine.',
+      });
+    },
+
     change: (_caller, name, change) => {
       const { role, password, disabled } = userChangeSchema.parse(change);
       return store.change(name, {

@@ -28,6 +28,7 @@ const classOfCode: Record<string, ErrorClass> = {
   user_exists: 'exists',
   idempotency_key_reused: 'exists',
   last_admin: 'wrong_state',
+  no_users: 'wrong_state',
   still_running: 'wrong_state',
   nothing_to_retry: 'wrong_state',
   too_many_logins: 'too_many',

@@ -73,7 +73,7 @@ function handlerOf({ responseStream }: ServiceDefinition[string], method: Method
     done: sendUnaryData<object>,
   ) => {
     enter(call, 'request' in call ? call.request : call, method, door).then(
-      (response) => done(null, response ?? {}),
+      (response) => done(null, wellFormed(response ?? {}) as object),
       (error) => done(error),
     );
   };
@@ -104,5 +104,18 @@ function signalOf(call: ServerCall): AbortSignal {
 
 async function sendOn(stream: Stream | undefined, message: object, signal: AbortSignal): Promise<void> {
   if (stream === undefined) throw new Error('This RPC has no stream to send on.');
-  if (!signal.aborted && !stream.write(message)) await once(stream, 'drain', { signal });
+  signal.throwIfAborted();
+  if (stream.write(wellFormed(message) as object)) return;
+  await once(stream, 'drain', { signal }).catch((error) => {
+    signal.throwIfAborted();
+    throw error;
+  });
+}
+
+/** Text of tasks and users may have halves of characters, which no message can carry. */
+function wellFormed(value: unknown): unknown {
+  if (typeof value === 'string') return value.toWellFormed();
+  if (Array.isArray(value)) return value.map(wellFormed);
+  if (typeof value !== 'object' || value === null || Buffer.isBuffer(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, wellFormed(part)]));
 }

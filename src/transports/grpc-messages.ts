@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { isTooDeep } from '../core/check-pipeline.ts';
 import { UserError } from '../core/errors.ts';
-import type { Frame } from '../core/events.ts';
+import type { EventOf, Frame } from '../core/events.ts';
 import type { Reply } from '../core/reply.ts';
 import { taskTypes } from '../core/task.ts';
 import type { PipelineStatus, TaskStatus } from '../services/pipeline-status.ts';
@@ -87,9 +87,9 @@ export function statusName(state: TaskStatus['state'] | PipelineStatus['state'])
   return state.toUpperCase();
 }
 
-/** Whatever of its fields a frame has, and the whole. */
 export function frameMessage(frame: Frame): object {
-  return { ...frame, frame_json: JSON.stringify(frame) };
+  const { seq, time, type, pipeline_id, task_id, node_id } = frame as Frame & Partial<EventOf<'task_started'>>;
+  return { seq, time, type, pipeline_id, task_id, node_id, frame_json: JSON.stringify(frame) };
 }
 
 export function messageReply(reply: Reply): object {

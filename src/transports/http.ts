@@ -77,6 +77,7 @@ export function createHttpApp(options: HttpOptions): OpenAPIHono<ApiEnv> {
   addUserRoutes(app);
   addEventRoute(app);
   addDescription(app, version);
+  refuseOtherMethods(app);
   addPage(app, options.webDirectory);
   return app;
 }
@@ -96,6 +97,22 @@ function addHealthRoutes(app: OpenAPIHono<ApiEnv>, { pausedBy, version }: HttpOp
 function addDescription(app: OpenAPIHono<ApiEnv>, version: string): void {
   const description = describeApi(app, version);
   app.get('/openapi.json', (c) => c.json(description));
+}
+
+/** What is there for other methods is not "not there". */
+function refuseOtherMethods(app: OpenAPIHono<ApiEnv>): void {
+  const methods = new Map<string, Set<string>>();
+  for (const { path, method } of app.routes) {
+    if (!path.startsWith('/api/') || path.includes('*') || method === 'ALL') continue;
+    methods.set(path, (methods.get(path) ?? new Set()).add(method));
+  }
+  for (const [path, known] of methods) {
+    app.all(path, (c) => {
+      const allow = [...known].join(', ');
+      c.header('allow', allow);
+      return sendProblem(c, 405, 'wrong_method', `${c.req.method} is not for ${c.req.path}, which takes ${allow}.`);
+    });
+  }
 }
 
 function addPage(app: OpenAPIHono<ApiEnv>, webDirectory: string): void {

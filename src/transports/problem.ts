@@ -49,6 +49,7 @@ const titles: Record<number, string> = {
   401: 'A login is needed',
   403: 'Not allowed',
   404: 'Not there',
+  405: 'Not to be done with this',
   409: 'In conflict with what there is',
   413: 'Too large',
   415: 'Of another type',

@@ -100,7 +100,7 @@ describe('what a task may have laid in its folder', () => {
     chmodSync(join(folder, 'checkpoint', 'closed'), 0);
     const deeper =
       'i=0; while [ $i -lt 300 ]; do mkdir ddddddddddddddddddddddddd && cd ddddddddddddddddddddddddd; i=$((i+1)); done';
-    execFileSync('sh', ['-c', deeper], { cwd: folder });
+    execFileSync('sh', ['-c', deeper], { cwd: folder, stdio: 'ignore' });
     await tidyAttemptFolder(folder);
     expect(readdirSync(home.path)).toEqual([]);
   });

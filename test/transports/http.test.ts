@@ -187,11 +187,17 @@ describe('what is asked of the API', () => {
     const described = Object.entries(paths).flatMap(([path, methods]) =>
       Object.keys(methods).map((method) => `${method.toUpperCase()} ${path.replace(/\{(\w+)\}/g, ':$1')}`),
     );
-    const undescribed = ['DELETE /api/session', 'GET /api/events'];
+    const undescribed = ['GET /api/events'];
     const routes = app.routes
       .filter(({ path, method }) => path.startsWith('/api/') && !path.includes('*') && method !== 'ALL')
       .map(({ method, path }) => `${method} ${path}`);
     expect([...new Set(routes)].filter((one) => !undescribed.includes(one)).sort()).toEqual(described.sort());
+  });
+
+  it('is told which methods there are', async () => {
+    const response = await app.request('/api/tasks', { method: 'PUT', headers: local });
+    expect(response.status).toBe(405);
+    expect(response.headers.get('allow')).toBe('GET');
   });
 
   it('is counted by route, and nothing that anybody wrote is among the figures', async () => {

@@ -14,7 +14,7 @@ const send = route({
   status: 200,
   params,
   body: z.object({
-    text: z.string(),
+    text: z.string().regex(/\S/).max(20_000),
     message_id: z.string().max(200).optional().describe("The client's own name for the message"),
   }),
   answer: replySchema,

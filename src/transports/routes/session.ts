@@ -17,6 +17,15 @@ const logIn = route({
   answer: meSchema,
 });
 
+const logOut = route({
+  method: 'delete',
+  path: '/api/session',
+  tag: 'session',
+  summary: 'Log out',
+  status: 200,
+  answer: z.object({ logged_in: z.boolean() }),
+});
+
 const cookieOptions = { httpOnly: true, sameSite: 'Strict', path: '/', maxAge: 14 * 24 * 3600 } as const;
 
 /** The two routes that stand before the question who is there. */
@@ -33,10 +42,10 @@ export function addSessionRoutes(
     const { scopes, ...more } = servicesFor(caller).users.me();
     return c.json({ ...more, scopes: [...scopes] }, 201);
   });
-  api.delete('/api/session', (c) => {
+  api.openapi(logOut, (c) => {
     authentication.logOut(credentialsOf(c));
     deleteCookie(c, sessionCookie, cookieOptions);
-    return c.body(null, 204);
+    return c.json({ logged_in: false }, 200);
   });
 }
 
