@@ -146,6 +146,13 @@ describe('over gRPC', () => {
     expect(workshop.journal.pipeline(pipeline_id)?.user_id).toBe('local');
   });
 
+  it('text with halves of characters arrives as text', async () => {
+    const nodes = [{ node_id: 'a\ud800', task_name: 'add_one', inputs: { value: 1 } }];
+    const { pipeline_id } = await client.ask<Submitted>('SubmitPipeline', { pipeline_json: JSON.stringify({ nodes }) });
+    expect(await client.ask('GetStatus', { id: pipeline_id })).toMatchObject({ tasks: [{ node_id: 'a\ufffd' }] });
+    expect(await watchAll(pipeline_id)).not.toEqual([]);
+  });
+
   it('a pipeline is cancelled', async () => {
     const { pipeline_id } = await submit({ value: 1, wait_ms: 60_000 });
     const watched = watchAll(pipeline_id);
@@ -244,7 +251,8 @@ describe('a watch', () => {
     expect(seen.length).toBeGreaterThan(0);
   });
 
-  it('whose reader stops makes the server wait, and loses nothing', async () => {
+  /** A pipeline with ten thousand frames, and a reader that stops after the first one. */
+  async function stall() {
     const { pipeline_id } = await submit({ value: 1, wait_ms: 60_000 });
     const { journal } = workshop;
     const ids = { pipeline_id, task_id: 't', node_id: 'a', attempt_id: 'x' };
@@ -260,15 +268,32 @@ describe('a watch', () => {
       expect(read.mock.calls.length).toBe(before);
     });
     expect(read.mock.lastCall?.[0].after).toBeLessThan(5000);
+    return { pipeline_id, stream, reader };
+  }
+
+  it('whose reader stops makes the server wait, and loses nothing', async () => {
+    const { pipeline_id, reader } = await stall();
     await client.ask('CancelPipeline', { id: pipeline_id });
     const rest: unknown[] = [];
     for (let next = await reader.next(); !next.done; next = await reader.next()) rest.push(next.value.seq);
-    expect(rest).toEqual(
-      workshop
-        .frames(pipeline_id)
-        .slice(1)
-        .map(({ seq }) => seq),
-    );
+    const kept = workshop.frames(pipeline_id).map(({ seq }) => seq);
+    expect(rest).toEqual(kept.slice(1));
+  });
+
+  it('whose reader stops and goes ends, and is no fault of ours', async () => {
+    const follow = vi.spyOn(feed, 'follow');
+    const written = vi.spyOn(process.stderr, 'write');
+    const { pipeline_id, stream, reader } = await stall();
+    stream.cancel();
+    await expect(
+      (async () => {
+        while (!(await reader.next()).done);
+      })(),
+    ).rejects.toMatchObject({ code: status.CANCELLED });
+    await follow.mock.results[0]?.value.catch(() => undefined);
+    await client.ask('CancelPipeline', { id: pipeline_id });
+    expect(written).not.toHaveBeenCalled();
+    written.mockRestore();
   });
 });
 
