@@ -48,7 +48,7 @@ export function addWebSocket(app: Hono<ApiEnv>): void {
           .follow({
             after: request.after,
             signal,
-            send: (frame) => sendFrame(socket, JSON.stringify(frame)),
+            send: (_frame, text) => sendFrame(socket, text),
             ...(request.conversation_id !== undefined && { conversationId: request.conversation_id }),
             ...(request.pipeline_id !== undefined && { pipelineId: request.pipeline_id }),
           })

@@ -31,7 +31,7 @@ export function addEventRoute(api: OpenAPIHono<ApiEnv>): void {
         await follow({
           after,
           signal: end.signal,
-          send: (frame) => stream.writeSSE({ id: String(frame.seq), event: frame.type, data: JSON.stringify(frame) }),
+          send: (frame, text) => stream.writeSSE({ id: String(frame.seq), event: frame.type, data: text }),
           ...(pipeline_id !== undefined && { pipelineId: pipeline_id }),
           ...(conversation_id !== undefined && { conversationId: conversation_id }),
         });
