@@ -23,6 +23,15 @@ export interface FeedService {
   follow(caller: Pick<Caller, 'userId'>, options: FeedOptions): Promise<void>;
 }
 
+type Filter = Pick<FeedOptions, 'pipelineId' | 'conversationId'>;
+
+interface Page {
+  told: readonly Told[];
+  /** Where the next one goes on. */
+  upTo: number;
+  isFromMemory: boolean;
+}
+
 const pageSize = 256;
 const ownersKept = 1000;
 
@@ -41,51 +50,48 @@ export function createFeedService(journal: Journal): FeedService {
 
   const tail = createFeedTail(journal);
 
+  function isWanted(frame: Frame, userId: string, { pipelineId, conversationId }: Filter): boolean {
+    if (pipelineId !== undefined && !('pipeline_id' in frame && frame.pipeline_id === pipelineId)) return false;
+    const isOfConversation = 'conversation_id' in frame && frame.conversation_id === conversationId;
+    return (conversationId === undefined || isOfConversation) && ownerOf(frame) === userId;
+  }
+
+  /** What memory does not hold is read page by page, so that it stays bounded however slow the reader is. */
+  function readPage(from: number, filter: Filter): Page {
+    const newest = journal.lastSeq();
+    const frames = journal.read({ after: from, limit: pageSize, ...filter });
+    const told = frames.map((frame) => ({ frame, text: JSON.stringify(frame) }));
+    const isLast = frames.length < pageSize;
+    return { told, upTo: isLast ? Math.max(from, newest) : (frames.at(-1)?.seq ?? from), isFromMemory: false };
+  }
+
+  function next(from: number, filter: Filter): Page {
+    const told = tail.since(from);
+    if (told === undefined) return readPage(from, filter);
+    return { told, upTo: told.at(-1)?.frame.seq ?? from, isFromMemory: true };
+  }
+
   return {
-    async follow({ userId }, { after, send, caughtUp, signal, pipelineId, conversationId }) {
-      const filter = {
-        ...(pipelineId !== undefined && { pipelineId }),
-        ...(conversationId !== undefined && { conversationId }),
-      };
-      const isWanted = (frame: Frame) =>
-        (pipelineId === undefined || ('pipeline_id' in frame && frame.pipeline_id === pipelineId)) &&
-        (conversationId === undefined || ('conversation_id' in frame && frame.conversation_id === conversationId)) &&
-        ownerOf(frame) === userId;
+    async follow({ userId }, { after, send, caughtUp, signal, ...filter }) {
       let wake = () => {};
       signal.addEventListener('abort', () => wake(), { once: true });
-
-      /** What memory does not hold is read page by page, so that it stays bounded however slow the reader is. */
-      function readPage(from: number): { told: Told[]; upTo: number } {
-        const newest = journal.lastSeq();
-        const frames = journal.read({ after: from, limit: pageSize, ...filter });
-        const isLast = frames.length < pageSize;
-        return {
-          told: frames.map((frame) => ({ frame, text: JSON.stringify(frame) })),
-          upTo: isLast ? Math.max(from, newest) : (frames.at(-1)?.seq ?? from),
-        };
-      }
-
       for (let cursor = after; !signal.aborted; ) {
         const more = tail.more();
-        const recent = tail.since(cursor);
-        const { told, upTo } =
-          recent === undefined ? readPage(cursor) : { told: recent, upTo: recent.at(-1)?.frame.seq ?? cursor };
+        const { told, upTo, isFromMemory } = next(cursor, filter);
         for (const { frame, text } of told) {
           if (signal.aborted) return;
-          if (isWanted(frame)) await send(frame, text);
+          if (isWanted(frame, userId, filter)) await send(frame, text);
         }
         cursor = upTo;
-        if (recent?.length === 0) {
-          caughtUp?.();
-          await new Promise<void>((resolve) => {
-            wake = resolve;
-            if (signal.aborted) resolve();
-            void more.then(resolve);
-          });
-        } else if (recent === undefined) {
-          // Others are served between two pages, however quick the reader is.
-          await new Promise(setImmediate);
-        }
+        // Others are served between two pages, however quick the reader is.
+        if (!isFromMemory) await new Promise(setImmediate);
+        if (!isFromMemory || told.length > 0) continue;
+        caughtUp?.();
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+          if (signal.aborted) resolve();
+          void more.then(resolve);
+        });
       }
     },
   };
