@@ -51,8 +51,10 @@ const left = {
   'a FIFO': (path) => execFileSync('mkfifo', [path]),
   'a folder': (path) => mkdirSync(path),
   'three gigabytes': (path) => {
-    writeFileSync(path, '');
-    truncateSync(path, 3 * 2 ** 30);
+    // Nobody is to see it while it is small.
+    writeFileSync(`${path}.new`, '');
+    truncateSync(`${path}.new`, 3 * 2 ** 30);
+    renameSync(`${path}.new`, path);
   },
 };
 
