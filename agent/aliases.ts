@@ -1,4 +1,5 @@
 /** What people call models and datasets, against the names that the registry knows. */
+import { isUploadId } from '../src/core/content-name.ts';
 import type { Registry } from '../src/core/registry.ts';
 import { isResourceId } from './plan/existing-resources.ts';
 import { compact, editDistance, isTypoOf, nameTokens } from './words.ts';
@@ -163,9 +164,10 @@ function literalName(kind: NameKind, said: string): string | undefined {
   return undefined;
 }
 
-/** A local file or folder, as far as its spelling tells. */
+/** A local file or folder, as far as its spelling tells, or what was uploaded, which stands wherever one does. */
 export function isPath(text: string): boolean {
   return (
+    isUploadId(text) ||
     /^(~|\.{1,2})?[\\/]/.test(text) ||
     /^[A-Za-z]:[\\/]/.test(text) ||
     /\.(jsonl?|csv|tsv|parquet|txt|ya?ml|toml|gguf|safetensors)(\.gz)?$/i.test(text) ||

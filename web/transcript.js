@@ -98,7 +98,7 @@ export function createTranscript(root, { send, drawn }) {
         addTurn('you', youText(frame.text), element('p', { class: 'caption' }, formatTime(frame.time)));
       } else if (frame.type === 'reply_sent') addReply(frame);
       else if (frame.type === 'pipeline_submitted') addRun(frame);
-      else {
+      else if ('pipeline_id' in frame) {
         const known = runs.get(frame.pipeline_id);
         if (known === undefined) return;
         applyFrame(known.run, frame);

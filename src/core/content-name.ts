@@ -1,7 +1,22 @@
 import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
-import type { Task } from './task.ts';
+import type { Resource } from './resource.ts';
+import { resourcePrefixes, type Task } from './task.ts';
+
+const uploadPattern = new RegExp(`^${resourcePrefixes.upload}_[0-9a-f]{16}$`);
+
+/** Whether a name is the id of uploaded content. It comes before paths and names on a hub, and stands for its content. */
+export function isUploadId(name: string): boolean {
+  return uploadPattern.test(name);
+}
+
+/** Where a task finds uploaded content, from its folder on: one file is the file, several are the folder of them. */
+export function uploadPath({ resource_id, artifacts }: Resource): string {
+  const [first, second] = artifacts;
+  const inFolder = first === undefined || second !== undefined ? '' : `/${first.path}`;
+  return `./inputs/${resource_id}${inFolder}`;
+}
 
 /** The values among a task's inputs that name content: a path, or a name on a hub. */
 export function contentNames({ inputFields }: Pick<Task, 'inputFields'>, inputs: Record<string, unknown>) {
@@ -31,7 +46,7 @@ export function localPath(name: string): string | undefined {
 
 /** Whether a name means content that only the network has. */
 export function isRemote(name: string): boolean {
-  return !name.startsWith('builtin:') && localPath(name) === undefined;
+  return !name.startsWith('builtin:') && !isUploadId(name) && localPath(name) === undefined;
 }
 
 /** A name as a path, whatever it means. */

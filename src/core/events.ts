@@ -114,6 +114,10 @@ export const eventSchema = z.discriminatedUnion('type', [
     state: z.enum(['succeeded', 'failed', 'cancelled']),
     seconds: z.number(),
   }),
+  /** A user has uploaded what became this resource, under this name. */
+  z.object({ type: z.literal('resource_uploaded'), user_id: z.string(), name: z.string(), resource: resourceSchema }),
+  /** A user has it no more; others who have equal files keep theirs. */
+  z.object({ type: z.literal('resource_removed'), user_id: z.string(), resource_id: z.string() }),
   z.object({
     type: z.literal('message_received'),
     conversation_id: z.string(),

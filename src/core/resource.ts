@@ -53,6 +53,6 @@ export interface ArtifactFiles {
   open(artifact: Artifact, range?: ByteRange): Promise<AsyncIterable<Uint8Array>>;
   /** Removes the content of files that nothing names and nobody is just keeping. Returns how many bytes went. */
   removeUnnamed(files: readonly Artifact[], isNamed: (sha256: string) => boolean): number;
-  /** The same for all that lies in the store. */
-  sweep(isNamed: (sha256: string) => boolean): Promise<number>;
+  /** The same for all that has lain in the store for so long, and what a crash left there. */
+  sweep(isNamed: (sha256: string) => boolean, olderThanMs: number): Promise<number>;
 }

@@ -18,6 +18,13 @@ export const resourcePrefixes = {
 export type ResourceKind = keyof typeof resourcePrefixes;
 export const resourceKindSchema = z.enum(Object.keys(resourcePrefixes) as [ResourceKind, ...ResourceKind[]]);
 
+const idPattern = new RegExp(`^(?:${Object.values(resourcePrefixes).join('|')})_[a-z0-9]+$`);
+
+/** Whether a text looks like the id of a resource of any kind. */
+export function isResourceId(text: string): boolean {
+  return idPattern.test(text);
+}
+
 /** Schema of an id of one kind of resource, such as `ds_1f3a…`. The kind is in its metadata. */
 export function resourceId(kind: ResourceKind) {
   const prefix = resourcePrefixes[kind];

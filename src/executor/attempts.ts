@@ -1,4 +1,5 @@
 import { sep } from 'node:path';
+import { uploadPath } from '../core/content-name.ts';
 import { isDiskFull, RetryableError, TerminalError, toTaskError, UserError } from '../core/errors.ts';
 import type { TrainyardEvent } from '../core/events.ts';
 import type { ArtifactStore, Resource } from '../core/resource.ts';
@@ -151,7 +152,7 @@ export function createAttempts(options: AttemptsOptions): Attempts {
       if (stop.reason !== undefined) throw stop.reason;
       const following = new Following(task.offset, onReport, stop, detach.signal);
       const running = await begin(following);
-      const result = await running.follow(following);
+      const result = withUploadIds(attempt, await running.follow(following));
       // The limit is for the task; what it has computed is kept however long that takes.
       forgetLimit?.();
       const tell = (text: string) => void onReport({ type: 'task_message', level: 'warning', text });
@@ -331,6 +332,17 @@ function readResult(task: Task, { outputs, usage }: TaskResult, resources: Recor
   if (parsed.success) return { outputs: parsed.data, resources, ...(usage !== undefined && { usage }) };
   const faults = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ');
   throw new TerminalError('result_malformed', `${task.name} returned outputs that do not fit: ${faults}`);
+}
+
+/** Where uploaded content lay is of no use to anybody later: its id is said in place of that. */
+function withUploadIds({ resources }: Attempt, result: TaskResult): TaskResult {
+  const uploads = Object.values(resources).filter(({ kind }) => kind === 'upload');
+  if (uploads.length === 0) return result;
+  const ids = new Map<unknown, string>(uploads.map((upload) => [uploadPath(upload), upload.resource_id]));
+  const named = (values: Record<string, unknown>) =>
+    Object.fromEntries(Object.entries(values).map(([name, value]) => [name, ids.get(value) ?? value]));
+  const made = Object.entries(result.resources).map(([name, one]) => [name, { ...one, metadata: named(one.metadata) }]);
+  return { ...result, outputs: named(result.outputs), resources: Object.fromEntries(made) };
 }
 
 function isEmpty(record: object): boolean {

@@ -8,6 +8,7 @@ import type { Runner } from '../core/runner.ts';
 import type { Catalogue } from '../core/task.ts';
 import { Cancelled } from './attempts.ts';
 import type { Journal } from './journal/journal.ts';
+import { refuseForeign } from './owned-inputs.ts';
 import { beginRun, type PipelineRun, pipelineIds, readRun, type TaskRun } from './pipeline-run.ts';
 import type { QueuePlace } from './ready-queue.ts';
 import { createTurns, newId, type TurnsOptions } from './turns.ts';
@@ -40,6 +41,7 @@ export interface Executor {
   /**
    * Takes a pipeline that has passed its check; from then on it survives whatever happens to this process.
    * @throws RetryableError `disk_full`; then nothing has been submitted. So do `cancel` and `retry`.
+   * @throws UserError `unknown_resource` for what the user does not have. So does `retry`.
    */
   submit(checked: CheckedPipeline, request: SubmitRequest): Submitted;
   /** Stops what runs and drops what waits. Returns false where the pipeline is over already. */
@@ -135,6 +137,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
       const request = createHash('sha256').update(JSON.stringify(checked.pipeline)).digest('hex');
       const known = idempotencyKey === undefined ? undefined : journal.submission(userId, idempotencyKey);
       if (known !== undefined) return submittedBefore(known, request);
+      refuseForeign(checked.nodes, userId, journal);
       const estimates = admit?.();
       const pipeline_id = freeId(journal, checked.pipeline.pipeline_id);
       const ids = newId('task');
@@ -179,6 +182,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
           },
         );
       }
+      refuseForeign(withInputs(run.checked.nodes, others.inputs), userId, journal);
       turns.order(run, { type: 'pipeline_retried', ...pipelineIds(run), user_id: userId, ...others });
       turns.add(run);
     },
@@ -207,6 +211,12 @@ export function createExecutor(options: ExecutorOptions): Executor {
       await attempts.close();
     },
   };
+}
+
+/** The nodes that get other values, with these alone. */
+function withInputs(nodes: CheckedPipeline['nodes'], inputs: NodeInputs = {}): CheckedPipeline['nodes'] {
+  const changed = [...nodes.values()].filter(({ node_id }) => inputs[node_id] !== undefined);
+  return new Map(changed.map((node) => [node.node_id, { ...node, values: inputs[node.node_id] ?? {} }]));
 }
 
 function submitted(run: PipelineRun): Submitted {

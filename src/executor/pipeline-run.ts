@@ -192,6 +192,8 @@ export function applyEvent(run: PipelineRun, event: TrainyardEvent, timeMs: numb
       run.state = event.state;
       return;
     case 'pipeline_submitted':
+    case 'resource_uploaded':
+    case 'resource_removed':
     case 'message_received':
     case 'reply_sent':
       return;

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { statSync } from 'node:fs';
-import { contentNames } from '../core/content-name.ts';
+import { contentNames, isUploadId } from '../core/content-name.ts';
 import type { ArtifactStore, Resource } from '../core/resource.ts';
 import type { Field, Task } from '../core/task.ts';
 import type { ReusableResult } from './journal/journal.ts';
@@ -48,14 +48,18 @@ export function isWhole(
   );
 }
 
-/** The values that are ids of resources: their fields say so, and not their looks. */
+/** The values that are ids of resources: their fields say so, and not their looks. Uploaded content has a name, too. */
 export function resourceIdsIn(fields: ReadonlyMap<string, Field>, values: Record<string, unknown>): string[] {
   const ids: string[] = [];
   for (const name in values) {
     const value = values[name];
-    if (typeof value === 'string' && fields.get(name)?.resourceKind !== undefined) ids.push(value);
+    if (typeof value === 'string' && isIdIn(fields.get(name), value)) ids.push(value);
   }
   return ids;
+}
+
+export function isIdIn(field: Field | undefined, value: string): boolean {
+  return field?.resourceKind !== undefined || (field?.namesContent === true && isUploadId(value));
 }
 
 /** The same value with the keys of its objects in order. */

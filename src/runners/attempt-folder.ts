@@ -3,7 +3,7 @@ import { constants, existsSync } from 'node:fs';
 import { chmod, cp, lstat, mkdir, readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { contentNames, localPath } from '../core/content-name.ts';
+import { contentNames, localPath, uploadPath } from '../core/content-name.ts';
 import { freeBytesOf } from '../core/disk-full.ts';
 import type { ArtifactStore } from '../core/resource.ts';
 import type { Attempt } from '../core/runner.ts';
@@ -40,7 +40,7 @@ export async function prepareAttemptFolder(
     task_id: attempt.taskId,
     attempt_id: attempt.attemptId,
     task_name: attempt.task.name,
-    inputs: withAbsolutePaths(attempt),
+    inputs: withPaths(attempt),
     resources,
     resume_from: await takeCheckpoint(previousFolders, folder),
     limits: {
@@ -52,11 +52,17 @@ export async function prepareAttemptFolder(
   await writeFile(join(folder, 'spec.json'), `${JSON.stringify(spec, null, 2)}\n`, { mode: 0o444 });
 }
 
-/** The folder that a task works in says nothing about what a person meant by `./data.jsonl`, nor does its home. */
-function withAbsolutePaths({ task, inputs }: Attempt): Record<string, unknown> {
-  const absolute = { ...inputs };
-  for (const { input, value } of contentNames(task, inputs)) absolute[input] = localPath(value) ?? value;
-  return absolute;
+/**
+ * The folder that a task works in says nothing about what a person meant by `./data.jsonl`, nor does its home. What was
+ * uploaded lies within it.
+ */
+function withPaths({ task, inputs, resources }: Attempt): Record<string, unknown> {
+  const paths = { ...inputs };
+  for (const { input, value } of contentNames(task, inputs)) {
+    const upload = resources[value];
+    paths[input] = upload === undefined ? (localPath(value) ?? value) : uploadPath(upload);
+  }
+  return paths;
 }
 
 /** A name means a whole checkpoint: the copy gets it when it is complete. */

@@ -1,5 +1,6 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { contentNames, uploadPath } from '../core/content-name.ts';
 import { orDiskFull } from '../core/disk-full.ts';
 import type { ArtifactStore } from '../core/resource.ts';
 import type { Attempt, FollowOptions, Runner } from '../core/runner.ts';
@@ -19,8 +20,9 @@ export function createInProcessRunner(store: ArtifactStore, prepareEnvironment: 
     const { work, name } = attempt.task;
     if (work.where !== 'server') throw new Error(`${name} does not run in the server's process.`);
     const context = new LightTaskContext(attempt, options, prepareEnvironment);
-    if (Object.keys(attempt.resources).length > 0) await layOutInputs(attempt, context, store);
-    return work.run(attempt.inputs, context);
+    if (Object.keys(attempt.resources).length === 0) return work.run(attempt.inputs, context);
+    await layOutInputs(attempt, context, store);
+    return work.run(withUploadPaths(attempt), context);
   }
 
   /** A task that does not look at its signal is left behind rather than waited for. */
@@ -97,6 +99,15 @@ async function layOutInputs(attempt: Attempt, context: ServerTaskContext, store:
     await store.layOut(resource, path);
     context.resources[id] = { kind: resource.kind, path, metadata: resource.metadata };
   }
+}
+
+function withUploadPaths({ task, inputs, resources, folder }: Attempt): Record<string, unknown> {
+  const paths = { ...inputs };
+  for (const { input, value } of contentNames(task, inputs)) {
+    const upload = resources[value];
+    if (upload !== undefined) paths[input] = join(folder, uploadPath(upload));
+  }
+  return paths;
 }
 
 type Watched = Pick<FollowOptions, 'signal' | 'detach'>;

@@ -84,14 +84,17 @@ export function createArtifactStore(
       }
     },
 
-    async sweep(isNamed) {
-      const files = await readdir(directory, { recursive: true, withFileTypes: true }).catch(() => []);
+    async sweep(isNamed, olderThanMs) {
+      const entries = await readdir(directory, { recursive: true, withFileTypes: true }).catch(() => []);
       let bytes = 0;
-      for (const { name, parentPath } of files.filter((entry) => entry.isFile())) {
-        const size = (await sizeOf(join(parentPath, name))) ?? 0;
-        const sha256 = name.slice(0, 64);
-        if (/^[0-9a-f]{64}$/.test(name)) bytes += removeUnnamed([{ path: name, sha256, bytes: size }], isNamed);
-        else if (!claims.has(sha256) && isTemporary(name)) await rm(join(parentPath, name), { force: true });
+      for (const { name, parentPath } of entries.filter((entry) => entry.isFile())) {
+        const path = join(parentPath, name);
+        const info = await stat(path).catch(() => undefined);
+        if (info === undefined || Date.now() - info.ctimeMs < olderThanMs) continue;
+        const [sha256 = '', more] = name.split('.');
+        if (more === undefined || more === 'damaged') {
+          bytes += removeUnnamed([{ path: name, sha256, bytes: info.size }], isNamed);
+        } else if (!claims.has(sha256)) await rm(path, { force: true });
       }
       return bytes;
     },
@@ -153,11 +156,6 @@ async function putInto(file: string, target: string): Promise<void> {
   } finally {
     await rm(temporary, { force: true });
   }
-}
-
-/** A name that `putInto` gives and a crash has left. */
-function isTemporary(name: string): boolean {
-  return /^[0-9a-f]{64}\.[0-9a-f-]{36}$/.test(name);
 }
 
 /** The journal is to name nothing that a power failure may take away again. */

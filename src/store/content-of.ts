@@ -1,20 +1,20 @@
 import { createHash } from 'node:crypto';
 import { lstatSync, readdirSync, readlinkSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { isHubName, pathOf } from '../core/content-name.ts';
+import { isHubName, isUploadId, pathOf } from '../core/content-name.ts';
 
 /** A data set or a model has fewer; to look at more takes longer than a person waits. */
 const mostFiles = 2000;
 
 /**
  * Stands for the content behind a path or name, and changes with it. Of local files that is sizes and times of change,
- * since hashing a large model takes longer than a person waits; the second of them cannot be set back. What comes with
- * Trainyard changes with its version, and a model's name on a hub stands for its content. Undefined where content
+ * since hashing a large model takes longer than a person waits; the second of them cannot be set back. What is
+ * uploaded is named by its content, what comes with Trainyard changes with its version, and a model's name on a hub stands for its content. Undefined where content
  * cannot be told: `huggingface:` data is fetched again, and what it then holds decides what follows; a path that leads
  * nowhere, to links or to very many files is taken as new each time.
  */
 export function contentOf(name: string): string | undefined {
-  if (name.startsWith('builtin:')) return name;
+  if (name.startsWith('builtin:') || isUploadId(name)) return name;
   if (name.startsWith('huggingface:')) return undefined;
   try {
     return contentAt(pathOf(name));

@@ -31,6 +31,9 @@ describe('names', () => {
   test('a hub name and a path pass as they are', () => {
     expect(names.resolve('model', 'acme/base-1b')).toEqual({ kind: 'literal', name: 'acme/base-1b' });
     expect(names.resolve('dataset', 'acme/faq')).toEqual({ kind: 'literal', name: 'huggingface:acme/faq' });
+    for (const kind of ['model', 'dataset'] as const) {
+      expect(names.resolve(kind, 'up_0123456789abcdef')).toEqual({ kind: 'literal', name: 'up_0123456789abcdef' });
+    }
     expect(names.resolve('dataset', './data/x.jsonl')).toEqual({ kind: 'literal', name: './data/x.jsonl' });
     expect(names.resolve('dataset', 'huggingface:gsm8k')).toEqual({ kind: 'literal', name: 'huggingface:gsm8k' });
   });

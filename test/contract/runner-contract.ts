@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, it, vi } from 'vitest';
 import type { ArtifactStore, Resource } from '../../src/core/resource.ts';
@@ -73,6 +73,18 @@ export function runnerContract({ createRunner, leader, family }: RunnerUnderTest
     expect(result.outputs).toEqual({ metrics: { steps: 5 } });
     const kept: Resource = await store.keep(result.resources.model_id ?? expect.fail('no model'));
     expect(kept.artifacts.map((artifact) => artifact.path)).toEqual(['weights.bin']);
+  });
+
+  it('gives a task uploaded content where its input names it', async () => {
+    const { home, start, attempt, store } = await setUp({ behaviour: 'reads' });
+    await using _ = home;
+    const folder = join(home.path, 'uploaded');
+    mkdirSync(folder);
+    writeFileSync(join(folder, 'train.jsonl'), 'a row');
+    const upload = await store.keep({ kind: 'upload', path: folder, metadata: {} });
+    attempt.inputs.path = upload.resource_id;
+    attempt.resources[upload.resource_id] = upload;
+    expect((await start()).outputs).toMatchObject({ metrics: { text: 'a row' } });
   });
 
   it("throws the task's own error", async () => {

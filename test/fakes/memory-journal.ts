@@ -92,6 +92,15 @@ export function createMemoryJournal(onFrame: (frame: Frame) => void = () => {}):
     pipelineOfTask: (taskId) => pipelineOfTask.get(taskId),
     unanswered: () => [],
     resource: (resourceId) => resources.get(resourceId),
+    ownedResource: (user_id, resourceId) => {
+      const resource = resources.get(resourceId);
+      return resource && { ...resource, user_id, since: '' };
+    },
+    ownedResources: () => [],
+    madeFrom: () => [],
+    madeOf: () => [],
+    isFileNamed: () => true,
+    expiredResource: () => undefined,
     reusableResult: (reuseKey) => {
       const { task_id, pipeline_id, outputs = {}, seconds = 0 } = latestByKey.get(reuseKey) ?? {};
       if (task_id === undefined || pipeline_id === undefined) return undefined;

@@ -9,6 +9,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   symlinkSync,
   truncateSync,
   unlinkSync,
@@ -32,7 +33,11 @@ function succeed(metrics = { steps }) {
   const artifacts = join(folder, 'artifacts', 'model');
   mkdirSync(artifacts, { recursive: true });
   writeFileSync(join(artifacts, 'weights.bin'), `weights of ${spec.task_name}`);
-  const model = { kind: 'model', path: 'artifacts/model', metadata: { from: Object.keys(spec.resources) } };
+  const model = {
+    kind: 'model',
+    path: 'artifacts/model',
+    metadata: { from: Object.keys(spec.resources), path: spec.inputs.path },
+  };
   finish({ version: 1, status: 'succeeded', outputs: { metrics }, resources: { model_id: model } });
 }
 
@@ -132,6 +137,12 @@ const behaviours = {
     if (where === 'events.jsonl') succeed();
     else if (where === 'log.txt') process.exit(3);
     else await sleep(3_600_000);
+  },
+  // Says what lies where its input `path` leads.
+  reads: async () => {
+    const { path } = spec.inputs;
+    const isFolder = statSync(path).isDirectory();
+    succeed({ path, files: isFolder ? readdirSync(path) : [], text: isFolder ? '' : readFileSync(path, 'utf8') });
   },
   // Says what it can see and do.
   look: async () => {

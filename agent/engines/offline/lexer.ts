@@ -23,6 +23,8 @@ const patterns: readonly [TokenKind, RegExp][] = [
   ['path', /"(?:~|\.{1,2})?\/[^"\n]+"/y],
   ['source', /(?:hf|huggingface|builtin):(?:\/\/)?[\w./-]+(?::[\w.-]+)?/iy],
   ['source', /https?:\/\/\S+/iy],
+  // What was uploaded is named where a file would be.
+  ['path', /up_[0-9a-f]{16}(?!\w)/iy],
   [
     'id',
     /(?:pipeline|task|run|model|ds|cfg|lora|env|report|attempt|pl)_(?=[a-z0-9]*\d)[a-z0-9]+(?:[-_][a-z0-9]+)*\b|pipeline_[a-z0-9]+\b/iy,

@@ -1,5 +1,5 @@
 import type { EventOf, Frame, TrainyardEvent, Usage } from '../../core/events.ts';
-import type { Resource } from '../../core/resource.ts';
+import type { ResourceReads } from './resources.ts';
 
 export type PipelineState = 'running' | 'succeeded' | 'failed' | 'cancelled';
 
@@ -57,7 +57,7 @@ export interface Retention {
 }
 
 /** The record of everything that happened, in one sequence. What `append` returned is on the disk. */
-export interface Journal {
+export interface Journal extends ResourceReads {
   /**
    * Writes events in one transaction: all of them or none. Returns the number of the first; the others follow it.
    * @throws RetryableError `disk_full` where there is no room; then nothing has been written.
@@ -78,7 +78,6 @@ export interface Journal {
   pipelineOfTask(taskId: string): string | undefined;
   /** Messages without a reply, oldest first. */
   unanswered(): { conversation_id: string; user_id: string; message_id?: string }[];
-  resource(resourceId: string): Resource | undefined;
   /** The latest finished run with this key. */
   reusableResult(reuseKey: string): ReusableResult | undefined;
   /** Finished runs of a task that does not run in the server itself, newest first. */

@@ -1,7 +1,7 @@
 import type Database from 'better-sqlite3';
 import { eventSchema, type Frame, usageSchema } from '../../core/events.ts';
-import { type Resource, resourceSchema } from '../../core/resource.ts';
 import type { Journal, PipelineSummary, ReadFrames } from './journal.ts';
+import { createResourceReads } from './resources.ts';
 
 type Reads = Omit<Journal, 'append' | 'onAppend' | 'compactNext' | 'close'>;
 
@@ -34,7 +34,6 @@ export function createReads(db: Database.Database): Reads {
   );
   const pipelineOfTask = db.prepare('SELECT pipeline_id FROM task_runs WHERE task_id = ?').pluck();
   const unanswered = db.prepare('SELECT conversation_id, user_id, message_id FROM unanswered ORDER BY seq');
-  const resource = db.prepare('SELECT body FROM resources WHERE resource_id = ?').pluck();
   const resultByKey = db.prepare(
     'SELECT * FROM results WHERE reuse_key = ? AND outputs IS NOT NULL ORDER BY seq DESC LIMIT 1',
   );
@@ -49,6 +48,7 @@ export function createReads(db: Database.Database): Reads {
   };
 
   return {
+    ...createResourceReads(db),
     read: (options) => framesFor(options).map(parseFrame),
     lastSeq: () => Number(lastSeq.get()),
     submission: (userId, key) => byKey.get(userId, key) as { pipeline_id: string; request: string } | undefined,
@@ -65,10 +65,6 @@ export function createReads(db: Database.Database): Reads {
       (unanswered.all() as { conversation_id: string; user_id: string; message_id: string | null }[]).map(
         ({ message_id, ...ids }) => (message_id === null ? ids : { ...ids, message_id }),
       ),
-    resource: (resourceId): Resource | undefined => {
-      const body = resource.get(resourceId) as string | undefined;
-      return body === undefined ? undefined : resourceSchema.parse(JSON.parse(body));
-    },
     reusableResult: (reuseKey) => {
       const row = resultByKey.get(reuseKey) as ResultRow | undefined;
       if (row === undefined) return undefined;

@@ -1,8 +1,9 @@
 import type Database from 'better-sqlite3';
 import { UserError } from '../../core/errors.ts';
+import { fillResourceTables, resourceTables } from './resources.ts';
 
 /** What takes a database from one version to the next; the last of them makes the current one. */
-const migrations = [
+const migrations: readonly (string | ((db: Database.Database) => void))[] = [
   `
   CREATE TABLE events (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -54,6 +55,10 @@ const migrations = [
   CREATE INDEX results_by_pipeline ON results (pipeline_id);
   CREATE INDEX submissions_by_pipeline ON submissions (pipeline_id);
   `,
+  (db) => {
+    db.exec(resourceTables);
+    fillResourceTables(db);
+  },
 ];
 
 /**
@@ -72,7 +77,8 @@ export function prepareSchema(db: Database.Database, file: string): void {
   for (const [index, migration] of migrations.entries()) {
     if (index < version) continue;
     db.transaction(() => {
-      db.exec(migration);
+      if (typeof migration === 'string') db.exec(migration);
+      else migration(db);
       db.pragma(`user_version = ${index + 1}`);
     }).immediate();
   }

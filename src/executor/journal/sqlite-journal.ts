@@ -60,7 +60,8 @@ function rowsOf(events: readonly TrainyardEvent[], firstSeq: number, time: strin
   const values: unknown[] = [];
   for (const [index, event] of events.entries()) {
     const pipelineId = 'pipeline_id' in event ? event.pipeline_id : null;
-    values.push(firstSeq + index, time, pipelineId, event.conversation_id ?? null, JSON.stringify(event));
+    const conversationId = 'conversation_id' in event ? event.conversation_id : null;
+    values.push(firstSeq + index, time, pipelineId, conversationId ?? null, JSON.stringify(event));
   }
   return values;
 }

@@ -2,12 +2,13 @@ import type Database from 'better-sqlite3';
 import type { TrainyardEvent } from '../../core/events.ts';
 import { prepareInsert } from './insert.ts';
 import type { AppendOptions } from './journal.ts';
+import { keepResources } from './resources.ts';
 
-type Keep = (event: TrainyardEvent, at: { seq: number; time: string }, options: AppendOptions) => void;
+export type Keep = (event: TrainyardEvent, at: { seq: number; time: string }, options: AppendOptions) => void;
 
 /** Keeps the tables that answer questions in step with the events, within their transaction. */
 export function createTables(db: Database.Database): Keep {
-  const tables = [keepPipelines(db), keepResults(db), keepUnanswered(db)];
+  const tables = [keepPipelines(db), keepResults(db), keepUnanswered(db), keepResources(db)];
   return (event, at, options) => {
     for (const keep of tables) keep(event, at, options);
   };
@@ -41,7 +42,6 @@ function keepResults(db: Database.Database): Keep {
     'INSERT OR REPLACE INTO results (task_id, pipeline_id, task_name, reuse_key, inputs) VALUES (?, ?, ?, ?, ?)',
   );
   const end = db.prepare('UPDATE results SET outputs = ?, seconds = ?, usage = ?, seq = ? WHERE task_id = ?');
-  const addResource = db.prepare('INSERT OR IGNORE INTO resources VALUES (?, ?)');
   /** Runs without a row, which most tasks of the server itself are: it need not be looked for when they end. */
   const unkept = new Set<string>();
 
@@ -52,8 +52,7 @@ function keepResults(db: Database.Database): Keep {
       if (reuse_key === undefined && runner === 'in-process') unkept.add(task_id);
       else begin.run(task_id, pipeline_id, task_name, reuse_key ?? null, JSON.stringify(inputs));
     } else if (event.type === 'task_succeeded') {
-      const { task_id, outputs, seconds, usage, resources } = event;
-      for (const resource of Object.values(resources)) addResource.run(resource.resource_id, JSON.stringify(resource));
+      const { task_id, outputs, seconds, usage } = event;
       if (unkept.delete(task_id)) return;
       end.run(JSON.stringify(outputs), seconds, usage === undefined ? null : JSON.stringify(usage), seq, task_id);
     } else if ('task_id' in event && event.type !== 'task_progress') {

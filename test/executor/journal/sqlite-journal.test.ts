@@ -94,6 +94,45 @@ describe('the journal', () => {
     openSqliteJournal(file).close();
   });
 
+  it('tells of resources that an earlier version kept whose they are and what they were made from', async () => {
+    await using home = await temporaryFolder();
+    const file = join(home.path, 'journal.sqlite');
+    const old = new Database(file);
+    old.exec(readFileSync(join(import.meta.dirname, '..', '..', 'fixtures', 'journal-version-1.sql'), 'utf8'));
+    const add = (event: object) =>
+      old
+        .prepare("INSERT INTO events (time, pipeline_id, body) VALUES ('2026-01-01', ?, ?)")
+        .run('pipeline_old', JSON.stringify(event));
+    const ids = { pipeline_id: 'pipeline_old', task_id: 'task_9', node_id: 'a', attempt_id: 'att_9' };
+    const made = (id: string) => ({
+      resource_id: id,
+      kind: 'model',
+      artifacts: [{ path: 'w', sha256: `of ${id}`, bytes: 1 }],
+      metadata: {},
+    });
+    for (const id of ['model_1', 'model_2', 'model_orphan']) {
+      old.prepare('INSERT INTO resources VALUES (?, ?)').run(id, JSON.stringify(made(id)));
+    }
+    const begin = { type: 'task_started', ...ids, task_name: 'heavy', attempt: 1, runner: 'process' };
+    const end = { type: 'task_succeeded', ...ids, outputs: {}, seconds: 1 };
+    add({ ...begin, inputs: {} });
+    add({ ...end, resources: { model_id: made('model_1') } });
+    add({ ...begin, task_id: 'task_10', inputs: { model_id: 'model_1' } });
+    add({ ...end, task_id: 'task_10', resources: { model_id: made('model_2') } });
+    const owner = String(old.prepare("SELECT user_id FROM pipelines WHERE pipeline_id = 'pipeline_old'").pluck().get());
+    old.close();
+    const journal = openSqliteJournal(file);
+    expect(journal.ownedResource(owner, 'model_2')).toMatchObject({
+      since: '2026-01-01',
+      made_by: { task_id: 'task_10', task_name: 'heavy', inputs: { model_id: 'model_1' } },
+    });
+    expect(journal.madeFrom(owner, 'model_2')).toEqual(['model_1']);
+    expect(journal.madeOf(owner, 'model_1')).toEqual(['model_2']);
+    expect(journal.ownedResource('local', 'model_orphan')).toMatchObject({ kind: 'model' });
+    expect(journal.isFileNamed('of model_orphan')).toBe(true);
+    journal.close();
+  });
+
   it('opens with what was committed last where the write-ahead log is torn', async () => {
     await using home = await temporaryFolder();
     const file = join(home.path, 'journal.sqlite');
