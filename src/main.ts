@@ -10,7 +10,6 @@ import { registry } from '../tasks/registry.ts';
 import { type Config, isLoopback } from './config.ts';
 import { type CheckedPipeline, inspectPipeline } from './core/check-pipeline.ts';
 import { type TaskError, UserError } from './core/errors.ts';
-import type { TrainyardEvent } from './core/events.ts';
 import { suggestion } from './core/nearest-name.ts';
 import type { Pipeline } from './core/pipeline.ts';
 import type { ArtifactStore } from './core/resource.ts';
@@ -52,8 +51,6 @@ export interface App {
   grpcAddress: string | undefined;
   /** Every route that the server has. */
   routes: readonly { method: string; path: string }[];
-  /** Writes to the journal, past all services: for benches alone. */
-  append: (events: readonly TrainyardEvent[]) => void;
   /** What makes a request one of the home's owner. */
   ownerSecret: string;
   /** Where heavy tasks run, as a sentence. */
@@ -175,7 +172,6 @@ export async function startApp(config: Config, { catalogue, createIsolation }: P
     url: server.url,
     grpcAddress: grpc?.address,
     routes: http.routes.map(({ method, path }) => ({ method, path })).filter(({ method }) => method !== 'ALL'),
-    append: (events) => void journal.append(events),
     ownerSecret,
     isolation: isolation.says,
     recovered: journal.pipelines({ state: 'running', limit: 1000 }).length,

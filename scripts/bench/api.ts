@@ -29,7 +29,10 @@ const server = spawn(process.execPath, [new URL('processes/api-server.ts', impor
   stdio: ['pipe', 'pipe', 'inherit'],
 });
 const lines = createInterface({ input: server.stdout })[Symbol.asyncIterator]();
-const { url, pipeline_id } = JSON.parse(String((await lines.next()).value)) as { url: string; pipeline_id: string };
+const { url, over, watched } = JSON.parse(String((await lines.next()).value)) as Record<
+  'url' | 'over' | 'watched',
+  string
+>;
 
 await using home = await temporaryHome();
 for (const line of describeConfiguration(home.path)) console.log(line);
@@ -38,7 +41,7 @@ await measureSockets();
 server.stdin.end();
 
 async function measureRequests(): Promise<void> {
-  const path = `/api/pipelines/${pipeline_id}`;
+  const path = `/api/pipelines/${over}`;
   const status = (await (await fetch(`${url}${path}`)).json()) as object;
   const bareApp = new Hono().get(path, (c) => c.json(status));
   const bare = await new Promise<{ url: string; close: () => void }>((resolve) => {
@@ -88,14 +91,14 @@ async function measureSockets(): Promise<void> {
       delays.push(Date.now() - (JSON.parse(frame.text) as { at: number }).at);
     });
     await new Promise((resolve, reject) => socket.once('open', resolve).once('error', reject));
-    socket.send(JSON.stringify({ type: 'subscribe', after: 0, pipeline_id }));
+    socket.send(JSON.stringify({ type: 'subscribe', after: 0, pipeline_id: watched }));
     return socket;
   });
   const all = await Promise.all(open);
   // One that reads no more.
   const stalled = new WebSocket(`${url.replace('http', 'ws')}/ws`);
   await new Promise((resolve) => stalled.once('open', resolve));
-  stalled.send(JSON.stringify({ type: 'subscribe', after: 0, pipeline_id }));
+  stalled.send(JSON.stringify({ type: 'subscribe', after: 0, pipeline_id: watched }));
   stalled.pause();
   await sleep(1000);
   const events = rate * seconds;
